@@ -19,8 +19,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
+from activities.contracts.version import VERSION
 from activities.settings import Settings, listed, load
-from activities.telemetry import logs
+from activities.telemetry import logs, tracing
 from api.audit.log.holds import HoldController
 from api.audit.log.routes import AuditLogController, QuestionProofController
 from api.audit.routes import AuditController
@@ -37,12 +38,13 @@ from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
 from api.http.auth import OPEN_PATHS, ApiKeyAuthentication
-from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
+from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_request
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol, CountedSocket
 from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBodies
 from api.http.headers import Edge, cors
 from api.http.measured import Measured
 from api.http.problems import EXCEPTION_HANDLERS
+from api.http.queries import KnownParameters
 from api.http.rates import KeyRate, RefusalRate
 from api.http.recording.edge import Recording, recordable
 from api.http.revocation import RevokedAccess
@@ -57,6 +59,7 @@ from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
 from api.maintenance.language_model import LanguageModelController
 from api.maintenance.reconcile import ReconcileController
+from api.mcp.routes import McpController
 from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
 from api.operations.metrics import Metrics
@@ -104,7 +107,7 @@ async def page() -> File:
 def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast",
-        version="0.1.0",
+        version=VERSION,
         description=DESCRIPTION,
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],
@@ -164,6 +167,7 @@ CONTROLLERS = (
     GrantsController,
     OpenAIController,
     DifyController,
+    McpController,
     OperationsController,
 )
 
@@ -186,7 +190,7 @@ def create_app(settings: Settings) -> Litestar:
         dependencies=PROVIDERS,
         guards=[authorize, recordable],
         exception_handlers=EXCEPTION_HANDLERS,
-        before_request=check_body,
+        before_request=check_request,
         before_send=[allow_ui],
         middleware=[
             NulGuard(),
@@ -199,10 +203,12 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[open_services],
         logging_config=None,  # set up by activities.telemetry.logs
         openapi_config=_openapi(),
-        plugins=[ErrorsOfRoutes(), StrictBodies()],
+        plugins=[ErrorsOfRoutes(), StrictBodies(), KnownParameters()],
         cors_config=cors(settings),
         request_max_body_size=JSON_MAX_BODY_BYTES,
-        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
+        compression_config=CompressionConfig(
+            backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/", r"^/mcp"]
+        ),
     )
     app.state.settings = settings
     app.asgi_handler = Measured(Edge(Recording(app.asgi_handler, settings.audit.reads), settings))
@@ -224,11 +230,13 @@ def main() -> None:
     os.umask(0o077)  # stored documents and temporary files are this user's alone
     settings = load()
     logs.configure(settings.log, "api")
+    tracing.configure(settings.tracing, "api")
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # keeps long-lived objects out of GC: full collections stalled requests for 130 ms
     log.info("serving", url=settings.api_url)
     uvicorn.run(app, host=settings.api.host, port=settings.api.port, **server_options(settings))
+    tracing.close()
 
 
 if __name__ == "__main__":

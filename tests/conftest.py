@@ -31,7 +31,7 @@ from api.client import local_env
 from api.stack.parts import TEMPORAL_CONFIG
 from api.stack.ports import WORKERS
 from api.stack.probes import SEARCH_ATTRIBUTES, temporal_ready
-from api.stack.processes import free_port, port_taken
+from tests.ports import free_port, free_ports_in_a_row
 from tests.postgresql import PostgreSQL, running_postgresql
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,14 +104,6 @@ class Platform:
         )
 
 
-def _ports_in_a_row(count: int) -> int:
-    """The first of as many free ports."""
-    while True:
-        first = free_port()
-        if first + count < 65536 and not any(port_taken("127.0.0.1", first + more) for more in range(count)):
-            return first
-
-
 def _environ(data: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     return kept | {
@@ -125,7 +117,7 @@ def _environ(data: Path) -> dict[str, str]:
         "HOLDFAST_GENERATE_MAX_TOKENS": "60",  # enough to see it stream
         "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{free_port()}",
         "HOLDFAST_METRICS_TOKEN": METRICS_TOKEN,
-        "HOLDFAST_METRICS_PORT": str(_ports_in_a_row(len(WORKERS))),
+        "HOLDFAST_METRICS_PORT": str(free_ports_in_a_row(len(WORKERS))),
         "HOLDFAST_SYNC_FOLDERS": str(data / "followed"),
         "HOLDFAST_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "HOLDFAST_API_REFUSALS_PER_MINUTE": "100000",  # every route without a key, for several tests

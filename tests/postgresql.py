@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from api.stack.processes import free_port
+from tests.ports import free_port
 
 #: Where Debian's packages put the programs, by version.
 DEBIAN = Path("/usr/lib/postgresql")

@@ -221,7 +221,7 @@ _IMAGE_HEADS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.S), "bmp"),
     (re.compile(rb"RIFF....WEBP", re.S), "webp"),
     (re.compile(rb"GIF8[79]a"), "gif"),
-    (re.compile(rb"\0\0\0.ftyp(?:.{4})*?(?:heic|heix|heim|heis)", re.S), "heic"),
+    (re.compile(rb"\0\0\0.ftyp(?:.{4}){0,13}?(?:heic|heix|heim|heis)", re.S), "heic"),
 )
 
 _HTML_ROOT = re.compile(

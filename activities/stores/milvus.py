@@ -32,6 +32,7 @@ from activities.settings import MilvusSettings
 from activities.stores.collection import INDEXED, indexes, schema, search_params
 from activities.stores.places import Place
 from activities.stores.vectors import Vectors
+from activities.telemetry import names, tracing
 
 #: Timeout of one call, in seconds.
 TIMEOUT = 30.0
@@ -117,8 +118,13 @@ class Milvus:
 
     async def ping(self) -> None:
         """Raises MilvusUnavailable unless Milvus responds within 5 s."""
-        async with self._call("", 5.0) as client:
+        async with self._call("list_collections", "", 5.0) as client:
             await client.list_collections(retry_times=0)
+
+    async def version(self) -> str:
+        """The server's version."""
+        async with self._call("get_version", "", 5.0) as client:
+            return str(await client.get_server_version())
 
     async def create(self, collection: str, dimension: int) -> None:
         """Creates a collection for vectors of ``dimension``; idempotent, and completes an interrupted creation.
@@ -128,7 +134,7 @@ class Milvus:
         place = Place.parse(collection)
         if place.collection in self._complete:
             return
-        async with self._call(collection) as client:
+        async with self._call("create_collection", collection) as client:
             if not await client.has_collection(place.collection, retry_times=0):
                 try:
                     await self._create(client, place, dimension)
@@ -157,7 +163,7 @@ class Milvus:
         """Drops a collection, or deletes a generation's rows from a shared one; does nothing when it does not exist."""
         place = Place.parse(collection)
         self._complete.discard(place.collection)
-        async with self._call(collection) as client:
+        async with self._call("drop_collection", collection) as client:
             if not await client.has_collection(place.collection, retry_times=0):
                 return
             if place.generation:
@@ -175,7 +181,7 @@ class Milvus:
             return
         place = Place.parse(collection)
         data = [_stored(row, place) | {"dense": vector} for row, vector in zip(rows, vectors, strict=True)]
-        async with self._call(collection) as client:
+        async with self._call("upsert", collection) as client:
             result = await client.query(
                 place.collection,
                 filter=_of_ids(place, [row.id for row in rows]),
@@ -189,7 +195,7 @@ class Milvus:
     async def count(self, collection: str, document_id: str | None = None, version: int | None = None) -> int:
         """The number of rows of the whole generation, a document or one of its versions."""
         place = Place.parse(collection)
-        async with self._call(collection) as client:
+        async with self._call("query", collection) as client:
             result = await client.query(
                 place.collection,
                 filter=place.filter(_filter(document_id, version)),
@@ -202,13 +208,13 @@ class Milvus:
     async def delete(self, collection: str, document_id: str, version: int | None = None) -> None:
         """Deletes the rows of a document, or of one of its versions."""
         place = Place.parse(collection)
-        async with self._call(collection) as client:
+        async with self._call("delete", collection) as client:
             expression = place.filter(_filter(document_id, version))
             await client.delete(place.collection, filter=expression, retry_times=0)
 
     async def collections(self) -> list[str]:
         """Names of all collections, including those of other installations that share the server."""
-        async with self._call("") as client:
+        async with self._call("list_collections", "") as client:
             return list(await client.list_collections(retry_times=0))
 
     async def versions(self, collection: str) -> AsyncIterator[dict[tuple[str, int], int]]:
@@ -219,7 +225,7 @@ class Milvus:
         """
         place, after = Place.parse(collection), ""
         while True:
-            async with self._call(collection) as client:
+            async with self._call("query", collection) as client:
                 result = await client.query(
                     place.collection,
                     filter=place.filter(f'id > "{after}"' if after else ""),
@@ -241,7 +247,7 @@ class Milvus:
         if not ids:
             return {}
         place = Place.parse(collection)
-        async with self._call(collection) as client:
+        async with self._call("query", collection) as client:
             result = await client.query(
                 place.collection,
                 filter=_of_ids(place, ids),
@@ -253,7 +259,7 @@ class Milvus:
 
     async def may_lag(self) -> bool:
         """Whether searches that need not see the newest rows may miss some; those of Milvus Lite never do."""
-        async with self._call("", CONNECT_SECONDS):
+        async with self._call("list_collections", "", CONNECT_SECONDS):
             return self._settings.consistency == "bounded" and not self._is_lite
 
     async def search_dense(
@@ -297,7 +303,7 @@ class Milvus:
 
     async def _search_once(self, collection: str, place: Place, asked: dict[str, Any]) -> list[Hit]:
         try:
-            async with self._call(collection) as client:
+            async with self._call("search", collection) as client:
                 dense = asked["anns_field"] == "dense"
                 params = await self._search_params(client, place.collection, asked["limit"]) if dense else {}
                 result = await client.search(
@@ -322,14 +328,18 @@ class Milvus:
         return search_params(self._kinds[collection], self._settings.ef, limit)
 
     @asynccontextmanager
-    async def _call(self, collection: str, seconds: float = TIMEOUT) -> AsyncIterator[AsyncMilvusClient]:
+    async def _call(
+        self, operation: str, collection: str, seconds: float = TIMEOUT
+    ) -> AsyncIterator[AsyncMilvusClient]:
         """Context of one call: connects if needed, and translates errors, most specific first.
 
         After an error other than a missing collection, the connection is discarded.
         """
+        attributes = {names.DB_SYSTEM: names.MILVUS, names.DB_OPERATION: operation, names.DB_COLLECTION: collection}
         try:
-            async with asyncio.timeout(seconds):
-                yield await self._connected()
+            with tracing.span(f"{operation} {collection}".strip(), attributes, "CLIENT"):
+                async with asyncio.timeout(seconds):
+                    yield await self._connected()
         except ParamError:
             raise
         except (MilvusException, grpc.RpcError, OSError) as exc:

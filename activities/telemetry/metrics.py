@@ -89,6 +89,7 @@ DISCREPANCIES = Counter("holdfast_reconcile_findings_total", "What reconciliatio
 TRITON_MODELS = (
     "holdfast_embed_waiting",
     "holdfast_embed_batch_rows",
+    "holdfast_embed_batches_total",
     "holdfast_embed_requests_total",
     "holdfast_embed_rows_total",
     "holdfast_embed_tokens_total",

@@ -1,4 +1,4 @@
-"""What every request is checked for before a route sees it: the size of its body, its encoding, and NUL characters."""
+"""What every request is checked for before a route sees it: its query, the size and encoding of its body, and NULs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from activities.errors import InvalidRequest
 from activities.phrases import Phrase
+from api.http.queries import check_query
 
 #: Longest body in bytes: of JSON, and of conversations and texts for OpenAI's clients. Uploads have a setting.
 JSON_MAX_BODY_BYTES = 1 << 20
@@ -33,11 +34,13 @@ class NulGuard(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-async def check_body(request: Request[Any, Any, Any]) -> None:
-    """Refuse a JSON body that is not UTF-8 or has NUL characters; uploads, whose limit is larger, are not read here.
+async def check_request(request: Request[Any, Any, Any]) -> None:
+    """Refuse an unknown query parameter, and a JSON body that is not UTF-8 or has NUL characters.
 
-    Raises InvalidRequest, and Litestar's exception for a body over the limit.
+    Uploads, whose limit is larger, are not read here. Raises InvalidRequest, and Litestar's exception for a body over
+    the limit.
     """
+    check_query(request)
     limit = request.route_handler.resolve_request_max_body_size()
     if request.method in ("POST", "PATCH", "PUT") and limit is not None and limit <= OPENAI_MAX_BODY_BYTES:
         body = await request.body()

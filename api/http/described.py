@@ -49,6 +49,8 @@ you may not see answers as one that does not exist (404).
 `Allow`); before a route is found, a connection may get 400 (not HTTP), 408 (too slow), 429 (too many connections of
 one address) or 431 (more than 32 KiB of headers). 429 and 503 carry `Retry-After`.
 
+**Queries.** A parameter that a route does not know is an error (400), as an unknown field of a body is.
+
 **Limits.** JSON bodies have 1 MiB at most, those of `/v1/` 8 MiB, uploads what the operator allows.
 
 **Event streams** (`text/event-stream`) send `event`, `id` and one line of JSON in `data`. A comment is sent in each

@@ -122,13 +122,6 @@ def port_taken(host: str, port: int) -> bool:
     return False
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port on which no server listens."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 class AlreadyRunning(Exception):
     """Another process holds the lock; ``pid`` is its process id."""
 

@@ -23,8 +23,8 @@ from api.http import connections
 from api.http.headers import DATA_POLICY, PAGE_POLICY, SECURITY_HEADERS, is_known, known_names
 from api.http.ranges import attachment
 from api.http.rates import Buckets
-from api.stack.processes import free_port
 from tests.api.http.test_access import IsolatedApi, isolated_api, settings_in, started
+from tests.ports import free_port
 
 __all__ = ["isolated_api"]  # a fixture
 

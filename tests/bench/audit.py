@@ -28,12 +28,12 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.tables import now
 from api.client.client import Api, Target
-from api.stack.processes import free_port
 from tests.bench.ask import PLAIN, ask, asked_of
 from tests.bench.instance import ROOT, Bench
 from tests.bench.measures import Measure, say
 from tests.bench.shelf import Document, Shelf
 from tests.bench.texts import Library
+from tests.ports import free_port
 
 #: Shorter than the time for which a process keeps the log: beyond, another takes it for a clock that went back.
 KEPT_SECONDS = 85.0

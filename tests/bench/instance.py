@@ -21,8 +21,8 @@ from activities.settings import Settings, load
 from activities.stores.connections import Stores
 from api.client import local_env
 from api.client.client import Api, Target
-from api.stack.processes import free_port
 from tests.bench.measures import say
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 900

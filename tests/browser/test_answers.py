@@ -117,6 +117,24 @@ def test_an_answer_is_markdown_of_which_nothing_runs(page: Page, platform: Platf
     assert [url for url in fetched if "example.org" in url] == []
 
 
+LEVELS = (
+    "The branches have their own hours:\n  Porto\n    Garage: closes at 21:30\n    Desk: closes at 18:00\n  Faro [1]"
+)
+
+
+def test_what_is_indented_is_a_list_in_a_list(page: Page, platform: Platform) -> None:
+    """As the text of a nested list comes, piece by piece; the mark of its source stands in its last item."""
+    pieces = [LEVELS[at : at + 7] for at in range(0, len(LEVELS), 7)]
+    play(page, platform, events(DONE | {"answer": LEVELS}, *pieces))
+    text = ask(page, "Which branches have their own hours?").locator(".answer-text")
+    expect(text.locator(":scope > p")).to_have_text("The branches have their own hours:")
+    expect(text.locator(":scope > ul > li")).to_have_count(2)
+    expect(text.locator(":scope > ul > li > ul > li")).to_have_text(
+        ["Garage: closes at 21:30", "Desk: closes at 18:00"]
+    )
+    expect(text.locator(":scope > ul > li").last.locator(".chip")).to_have_count(1)
+
+
 def test_withheld_sentences_and_fallbacks_are_shown(page: Page, platform: Platform) -> None:
     """In English and, after the switch, in Chinese."""
     kinds: list[dict[str, Any]] = [

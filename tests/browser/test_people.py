@@ -24,10 +24,11 @@ from activities.settings import load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.people.records import NewUser
-from tests.api.oidc.identity import CLIENT_ID, SECRET, free_port, running_provider
+from tests.api.oidc.identity import CLIENT_ID, SECRET, running_provider
 from tests.browser.conftest import STEP_MS, is_error
 from tests.browser.test_accessible import violations
 from tests.browser.walk import Page, expect, overflow
+from tests.ports import free_port
 from tests.stores.catalog.conftest import created
 
 if TYPE_CHECKING:

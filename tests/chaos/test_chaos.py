@@ -12,6 +12,7 @@ from tests.chaos.sites import pair, single
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 async def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
     """Each kind of process is killed once during uploads and controls; afterwards all invariants hold."""
     with single(tmp_path) as site:

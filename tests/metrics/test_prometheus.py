@@ -14,9 +14,9 @@ import yaml
 
 from activities.stores.triton import ChatMessage, Triton
 from api.stack.ports import WORKERS
-from api.stack.processes import free_port
 from tests.conftest import METRICS_TOKEN, Platform, ask, assert_eventually, ready
 from tests.metrics.queries import DASHBOARDS, PROMETHEUS, names, queries
+from tests.ports import free_port
 
 #: Metrics of what the platform of the tests does not have: a GPU, a Milvus with etcd.
 ELSEWHERE = ("nv_gpu_", "milvus_", "etcd_")

@@ -19,8 +19,8 @@ from activities.stores.collection import MAX_TEXT_BYTES, schema
 from activities.stores.milvus import GRPC_OPTIONS, Hit, Milvus, Row, Scope, _stored
 from activities.stores.places import Place
 from activities.stores.vectors import Vectors
-from api.stack.processes import free_port
 from tests.conftest import Platform
+from tests.ports import free_port
 
 DIMENSION = 8
 ONE, TWO = "a" * 32, "b" * 32

@@ -16,8 +16,8 @@ from activities.errors import TritonUnavailable
 from activities.stores import servers as servers_module
 from activities.stores.servers import Servers, addresses_of
 from activities.stores.triton import ChatMessage, Triton
-from api.stack.processes import free_port
 from tests.conftest import assert_eventually
+from tests.ports import free_port
 
 OTHER = EmbeddingModel(name="other", fingerprint="0f")
 CARD = (

@@ -12,7 +12,7 @@ import pytest
 
 from activities.errors import ModelError, TritonUnavailable
 from activities.stores.triton import ChatMessage, Generated, Triton
-from api.stack.processes import free_port
+from tests.ports import free_port
 
 PROMPT = [ChatMessage("user", "Name three animals and what they eat.")]
 

@@ -81,13 +81,20 @@ async def test_an_urgent_text_is_embedded_first(client: InferenceServerClient) -
 def test_threads_of_bulk_embedding_have_a_lower_priority(triton_python: TritonPython) -> None:
     """As bulk workers have: urgent texts need not wait for a core either."""
     program = """
-import os, sys, threading
+import json, os, sys, threading
 sys.path.insert(0, "triton_models")
-import encoders
-print([lane.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
-       for lane in encoders.lanes(1)])
+import encoders, model_files
+def nice(thread): return os.getpriority(os.PRIO_PROCESS, thread)
+encoder = encoders.OnnxEncoder(model_files.embed_model())
+print(json.dumps([
+    nice(0),
+    [lane.submit(lambda: nice(threading.get_native_id())).result() for lane in encoders.lanes(1)],
+    sorted({(thread.name, nice(thread.native_id)) for thread in threading.enumerate() if thread.daemon}),
+]))
 """
-    assert json.loads(triton_python("-c", program)) == [0, BACKGROUND]
+    own, requests, batches = json.loads(triton_python("-c", program))
+    assert requests == [own, BACKGROUND]
+    assert batches == [["bulk", BACKGROUND], ["urgent", own]]
 
 
 async def test_an_empty_text_has_a_vector(client: InferenceServerClient) -> None:

@@ -21,7 +21,7 @@ from activities.errors import (
 )
 from activities.runtime.failures import to_application_error
 from activities.stores.endpoint import ENDPOINT, failure_of
-from api.stack.processes import free_port
+from tests.ports import free_port
 from tests.triton.conftest import ROOT
 from tests.triton.scripted import KEY, Scripted, scripted
 

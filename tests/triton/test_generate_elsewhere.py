@@ -16,8 +16,8 @@ from activities.errors import LanguageModelKeyRefused, LanguageModelUnavailable,
 from activities.retrieval.passages import SourceTexts
 from activities.settings import GenerateSettings
 from activities.stores.triton import ChatMessage, Generated, Triton
-from api.stack.processes import free_port
 from tests.conftest import assert_eventually
+from tests.ports import free_port
 from tests.triton.conftest import ROOT
 
 PYTHON = str(ROOT / ".venv-triton" / "bin" / "python")

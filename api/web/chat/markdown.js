@@ -5,7 +5,19 @@ import { Marked } from '../vendor/marked.esm.js';
 import { announce, h } from '../shared/dom.js';
 
 const CITED = /^\[(\d{1,3})\](?!\()/;
+const MARKED_ITEM = /^(?:[-*+]|\d{1,9}[.)])\s/;
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
+/** Indented lines of a paragraph as items of a list, each on its level: Markdown joins them to the line before. */
+function asList(text) {
+  let above = '';
+  return text.split('\n').map((line) => {
+    const [, indent, rest] = /^((?: {2})*)(.*)$/.exec(line);
+    const ends = above && !indent ? '\n' : ''; // without an empty line, a list takes the line behind it in
+    above = indent;
+    return indent && !MARKED_ITEM.test(rest) ? `${indent.slice(2)}- ${rest}` : ends + line;
+  }).join('\n');
+}
 
 /** HTML in an answer is shown as text; images are not loaded; syntax that hides text is disabled. */
 const marked = new Marked({
@@ -20,8 +32,22 @@ const marked = new Marked({
       return raw && { type: 'citation', raw, n };
     },
     renderer: ({ n }) => `<cite data-n="${n}">[${n}]</cite>`,
+  }, {
+    name: 'levels',
+    renderer({ tokens }) { return this.parser.parse(tokens); },
   }],
-  tokenizer: { html() {}, tag() {}, def() {}, code() {}, lheading() {} },
+  tokenizer: {
+    html() {},
+    tag() {},
+    def() {},
+    code() {},
+    lheading() {},
+    paragraph(source) {
+      const [raw = ''] = this.rules.block.paragraph.exec(source) || [];
+      const list = asList(raw);
+      return list !== raw && { type: 'levels', raw, tokens: this.lexer.blockTokens(list) };
+    },
+  },
   renderer: {
     heading({ tokens, depth }) {
       const tag = `h${Math.min(6, depth + 2)}`; // the question above is an h2

@@ -40,9 +40,9 @@ from activities.stores.catalog.tables import GenerationRow
 from activities.stores.milvus import EVERYTHING, Hit, Milvus, Scope
 from activities.stores.triton import Triton
 from activities.stores.vectors import Vectors, vector_set
-from api.stack.processes import free_port
 from tests.activities.answering.test_generation import Watched
 from tests.conftest import Platform
+from tests.ports import free_port
 from tests.stores.catalog.conftest import sql
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."

@@ -17,7 +17,7 @@ from activities.errors import TemporalRefused, TemporalUnavailable
 from activities.runtime import temporal
 from activities.runtime.temporal import ERRORS, RunNotFound, connect
 from activities.settings import TemporalSettings
-from api.stack.processes import free_port
+from tests.ports import free_port
 from workflows.client.jobs import Jobs
 
 #: Calls fail at once instead of trying for ten seconds.

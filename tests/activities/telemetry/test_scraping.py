@@ -8,7 +8,8 @@ import pytest
 from activities.errors import SettingsError
 from activities.settings import MetricsSettings
 from activities.telemetry.scraping import is_scraper, serving
-from api.stack.processes import free_port, port_taken
+from api.stack.processes import port_taken
+from tests.ports import free_port
 
 TOKEN = "a-token-for-prometheus"
 

@@ -15,7 +15,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.catalog.roles import ROLES
 from api.cli.main import cli
-from api.stack.processes import free_port
+from tests.ports import free_port
 
 Holdfast = Callable[..., Result]
 

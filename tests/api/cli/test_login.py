@@ -20,10 +20,10 @@ from api.client.problems import Problem
 from api.client.profiles import Profile, Profiles
 from api.identity.schemas import IdentityInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
-from api.stack.processes import free_port
 from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Reply, Request, serving, whole
 from tests.api.cli.terminal import Terminal
 from tests.conftest import Platform
+from tests.ports import free_port
 
 KEY = "hf_ada"
 ADA = whole(IdentityInfo, subject="ada", role="manager", key_id="k1")

@@ -18,8 +18,8 @@ from api.cli.main import cli
 from api.cli.texts.messages import TEXTS
 from api.client import local_env
 from api.client.client import Target
-from api.stack.processes import free_port
 from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply
+from tests.ports import free_port
 
 # --- errors ----------------------------------------------------------------------------------------
 

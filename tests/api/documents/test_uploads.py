@@ -13,9 +13,9 @@ import httpx
 
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Upload
-from api.stack.processes import free_port
 from tests.conftest import Platform, assert_eventually, finished
 from tests.documents import long_text
+from tests.ports import free_port
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
 

@@ -1,4 +1,4 @@
-"""What clients may send: absurd bodies, addresses and headers are refused with 4xx, on every route, before any work."""
+"""What clients may send: absurd bodies, queries and headers are refused with 4xx, on every route, before any work."""
 
 from __future__ import annotations
 
@@ -117,6 +117,15 @@ async def test_no_address_holds_nul(isolated_api: IsolatedApi, route: str) -> No
     await refused(isolated_api, route, params={"cursor": "a\0b"}, content=content)
     if "{" in path:
         await refused(isolated_api, route, path=re.sub(r"{\w+}", "a%00b", path), content=content)
+
+
+@pytest.mark.parametrize("route", [route for route in MAY if not route.startswith("WS") and " /api/" in route])
+async def test_a_mistyped_parameter_is_refused(isolated_api: IsolatedApi, route: str) -> None:
+    """It would be a filter that is left out: the answer names it, and those that there are."""
+    content = json.dumps(filled(route, isolated_api)) if route in BODIES else b""
+    await refused(isolated_api, route, params={"limt": "5"}, content=content)
+    answer = await send(isolated_api, "GET /api/v1/schedules", params={"knowledge_base": "a"})
+    assert "there is no parameter `knowledge_base`; those of this address: `kb`" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/web/%00", "/schema-assets/a%00b", "/schema/%00"])

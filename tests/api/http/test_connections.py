@@ -12,7 +12,7 @@ from litestar import Litestar, Request, get, post
 
 from api.http import connections
 from api.http.connections import BoundedProtocol
-from api.stack.processes import free_port
+from tests.ports import free_port
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"

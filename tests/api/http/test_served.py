@@ -22,8 +22,8 @@ from activities.stores.catalog.records import Accepted, Upload
 from api.app import SERVER_OPTIONS, create_app
 from api.http import revocation, sse
 from api.http.headers import SECURITY_HEADERS
-from api.stack.processes import free_port
 from tests.api.http.test_access import settings_in
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),

@@ -15,7 +15,7 @@ from litestar.response import Stream
 from activities.errors import InvalidRequest
 from api.http import sse
 from api.http.sse import Event, EventStream, after, event_stream, last_offset
-from api.stack.processes import free_port
+from tests.ports import free_port
 
 
 def sent(events: EventStream) -> AsyncIterator[bytes]:

@@ -21,8 +21,8 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import Upload
 from api.app import create_app
-from api.stack.processes import free_port
 from tests.api.http.test_access import started
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,8 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+
+from tests.ports import free_port
 
 HERE = Path(__file__).parent / "provider"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "holdfast-tests"
@@ -43,13 +44,6 @@ def installed() -> Path:
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=INSTALL_SECONDS)
         (folder / "complete").touch()
     return folder
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

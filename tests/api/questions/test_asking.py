@@ -39,8 +39,8 @@ from api.questions import asking as asking_module
 from api.questions import streams
 from api.questions.asking import Asking, recorded
 from api.questions.events import messages
-from api.stack.processes import free_port
 from tests.conftest import Platform, assert_eventually, ready, upload
+from tests.ports import free_port
 from tests.workflows.test_control import fresh_text, state_is
 from workflows.client.jobs import Jobs
 from workflows.contracts import QuestionJob

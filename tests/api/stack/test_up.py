@@ -25,12 +25,13 @@ from api.stack.parts import Part, all_parts, environment, of_this_machine
 from api.stack.up import pids as pids_in
 from api.stack.up import places, run
 from tests.api.stack.test_supervisor import DEADLINE, ROOT, alive, eventually
+from tests.ports import free_port
 
 
 @pytest.fixture
 def settings_env(tmp_path: Path) -> dict[str, str]:
     """Settings of a platform on free ports."""
-    ports = [processes.free_port() for _ in range(6)]
+    ports = [free_port() for _ in range(6)]
     return {
         "HOLDFAST_DATA": str(tmp_path / "data"),
         "HOLDFAST_API_PORT": str(ports[0]),

@@ -14,7 +14,7 @@ from activities.settings import CatalogSettings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase
 from activities.stores.catalog.tables import new_id
-from api.stack.processes import free_port
+from tests.ports import free_port
 from tests.stores.catalog.conftest import MISSING, ONE, accepted
 
 
