@@ -136,7 +136,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     are ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``). ``batch_size``
     is the number of texts in one request that suits the device. ``found_threshold`` is, by language (``*`` for the
     others), the minimum similarity of passages that contain an answer (``activities.answering.extraction``).
-    ``others`` are, in the card of the default model, those that can be used beside it.
+    ``others`` are, in the card of the default model, those that can be used beside it. ``server`` is the version of the
+    Triton that serves it, empty if it does not know.
     """
 
     model: str
@@ -150,6 +151,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     precision: str = ""
     found_threshold: dict[str, float] | None = None
     others: list[EmbeddingModel] = []
+    server: str = ""
 
     @property
     def identity(self) -> EmbeddingModel:
@@ -234,11 +236,6 @@ class Triton:
             for model in (EMBED_MODEL, GENERATE_MODEL, *([RERANK_MODEL] if self.reranks else [])):
                 if not await self._client.is_model_ready(model, client_timeout=3):
                     raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
-
-    async def version(self) -> str:
-        """The server's version."""
-        with _translated():
-            return str((await self._client.get_server_metadata(client_timeout=3)).version)
 
     async def models(self) -> list[EmbeddingModel]:
         """The embedding models that can be used, the default one first, as Triton names them now."""
