@@ -89,7 +89,7 @@ async def _milvus(settings: Settings) -> AsyncIterator[Finding]:
     uri = urlsplit(settings.milvus.uri)
     if not await _listens(f"{uri.hostname}:{uri.port or (443 if uri.scheme == 'https' else 19530)}"):
         return
-    client = Milvus(settings.milvus.uri, settings.milvus.token)
+    client = Milvus(settings.milvus)
     try:
         yield holes.milvus(await client.version())
     finally:
@@ -97,7 +97,7 @@ async def _milvus(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _triton(settings: Settings) -> AsyncIterator[Finding]:
-    if not await _listens(settings.triton.address):
+    if not any([await _listens(each.strip()) for each in settings.triton.address.split(",")]):
         return
     client = Triton(settings.triton.address)
     catalog = Catalog(settings.catalog_url)
