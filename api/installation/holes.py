@@ -49,9 +49,8 @@ def temporal(text: str) -> Finding:
 
 
 def milvus(text: str) -> Finding:
-    """What is known of a Milvus of this version. Milvus Lite is a program of this machine that others cannot reach."""
-    is_lite = "lite" in text.lower()
-    return Finding("Milvus", True, text) if is_lite else _compared("Milvus", text, MILVUS)
+    """What is known of a Milvus of this version."""
+    return _compared("Milvus", text, MILVUS)
 
 
 def triton(text: str, *, embedded: bool) -> Finding:

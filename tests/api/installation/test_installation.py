@@ -74,7 +74,6 @@ def test_each_contradiction_is_found(number: int) -> None:
         (holes.temporal("1.29.4-154.2"), True),
         (holes.milvus("v2.6.16"), False),
         (holes.milvus("v2.6.22"), True),
-        (holes.milvus("2.5.1-lite"), True),
         (holes.triton("2.51.0", embedded=False), False),
         (holes.triton("2.51.0", embedded=True), True),
         (holes.triton("2.71.0", embedded=False), True),
