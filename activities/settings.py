@@ -95,6 +95,9 @@ class ApiSettings(Section, frozen=True):
     """Requests without a valid key that one address may send in a minute before it gets 429."""
     connections_per_address: Positive = 4096
     """Connections that one address may hold open at once."""
+    chat_sources: Literal["field", "text"] = "field"
+    """Where answers of the OpenAI-compatible API name their sources: in the field `holdfast` only, or (`text`) also in
+    a list at the end of their text; a request may say otherwise."""
     trusted_proxies: str = ""
     """Comma-separated addresses or networks of reverse proxies whose X-Forwarded-For is believed; empty for none."""
 
@@ -360,6 +363,13 @@ class MetricsSettings(Section, frozen=True):
         return bool(self.port and self.token)
 
 
+class TracingSettings(Section, frozen=True):
+    endpoint: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Address of a collector that takes traces by OTLP over HTTP (`http://collector:4318`); empty: no traces."""
+    ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Part of the requests, and of the runs that no request started, that is traced."""
+
+
 class Settings(Section, frozen=True):
     """All settings of one process."""
 
@@ -391,6 +401,7 @@ class Settings(Section, frozen=True):
     oidc: OidcSettings = OidcSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @property
     def data_dir(self) -> Path:

@@ -29,6 +29,7 @@ from pymilvus.exceptions import CollectionNotExistException, MilvusException, Pa
 
 from activities.errors import MilvusUnavailable, first_line
 from activities.stores.vectors import Vectors
+from activities.telemetry import names, tracing
 
 #: Timeout of one call, in seconds.
 TIMEOUT = 30.0
@@ -131,8 +132,13 @@ class Milvus:
 
     async def ping(self) -> None:
         """Raises MilvusUnavailable unless Milvus responds within 5 s."""
-        async with self._call("", 5.0) as client:
+        async with self._call("list_collections", "", 5.0) as client:
             await client.list_collections(retry_times=0)
+
+    async def version(self) -> str:
+        """The server's version."""
+        async with self._call("get_server_version", "", 5.0) as client:
+            return str(await client.get_server_version())
 
     async def create(self, collection: str, dimension: int) -> None:
         """Creates a collection for vectors of ``dimension``; idempotent, and completes an interrupted creation.
@@ -141,7 +147,7 @@ class Milvus:
         """
         if collection in self._complete:
             return
-        async with self._call(collection) as client:
+        async with self._call("create_collection", collection) as client:
             if not await client.has_collection(collection, retry_times=0):
                 try:
                     await client.create_collection(
@@ -163,7 +169,7 @@ class Milvus:
     async def drop(self, collection: str) -> None:
         """Drops a collection; does nothing when it does not exist."""
         self._complete.discard(collection)
-        async with self._call(collection) as client:
+        async with self._call("drop_collection", collection) as client:
             if await client.has_collection(collection, retry_times=0):
                 await client.drop_collection(collection, retry_times=0)
 
@@ -175,7 +181,7 @@ class Milvus:
         if not rows:
             return
         data = [_stored(row) | {"dense": vector} for row, vector in zip(rows, vectors, strict=True)]
-        async with self._call(collection) as client:
+        async with self._call("upsert", collection) as client:
             result = await client.query(
                 collection,
                 filter=_one_of("id", (row.id for row in rows), ROW_ID),
@@ -188,7 +194,7 @@ class Milvus:
 
     async def count(self, collection: str, document_id: str | None = None, version: int | None = None) -> int:
         """The number of rows of the whole collection, a document or one of its versions."""
-        async with self._call(collection) as client:
+        async with self._call("query", collection) as client:
             result = await client.query(
                 collection,
                 filter=_filter(document_id, version),
@@ -200,12 +206,12 @@ class Milvus:
 
     async def delete(self, collection: str, document_id: str, version: int | None = None) -> None:
         """Deletes the rows of a document, or of one of its versions."""
-        async with self._call(collection) as client:
+        async with self._call("delete", collection) as client:
             await client.delete(collection, filter=_filter(document_id, version), retry_times=0)
 
     async def collections(self) -> list[str]:
         """Names of all collections, including those of other installations that share the server."""
-        async with self._call("") as client:
+        async with self._call("list_collections", "") as client:
             return list(await client.list_collections(retry_times=0))
 
     async def versions(self, collection: str) -> AsyncIterator[dict[tuple[str, int], int]]:
@@ -216,7 +222,7 @@ class Milvus:
         """
         after = ""
         while True:
-            async with self._call(collection) as client:
+            async with self._call("query", collection) as client:
                 result = await client.query(
                     collection,
                     filter=f'id > "{after}"' if after else "",
@@ -237,7 +243,7 @@ class Milvus:
         """The existing rows among ``ids``, by id."""
         if not ids:
             return {}
-        async with self._call(collection) as client:
+        async with self._call("query", collection) as client:
             result = await client.query(
                 collection,
                 filter=_one_of("id", ids, ROW_ID),
@@ -270,7 +276,7 @@ class Milvus:
 
     async def _search_once(self, collection: str, query: Any, field: str, limit: int, expression: str) -> list[Hit]:
         try:
-            async with self._call(collection) as client:
+            async with self._call("search", collection) as client:
                 result = await client.search(
                     collection,
                     [query],
@@ -290,14 +296,18 @@ class Milvus:
         ]
 
     @asynccontextmanager
-    async def _call(self, collection: str, seconds: float = TIMEOUT) -> AsyncIterator[AsyncMilvusClient]:
+    async def _call(
+        self, operation: str, collection: str, seconds: float = TIMEOUT
+    ) -> AsyncIterator[AsyncMilvusClient]:
         """Context of one call: connects if needed, and translates errors, most specific first.
 
         After an error other than a missing collection, the connection is discarded.
         """
+        attributes = {names.DB_SYSTEM: names.MILVUS, names.DB_OPERATION: operation, names.DB_COLLECTION: collection}
         try:
-            async with asyncio.timeout(seconds):
-                yield await self._connected()
+            with tracing.span(f"{operation} {collection}".strip(), attributes, "CLIENT"):
+                async with asyncio.timeout(seconds):
+                    yield await self._connected()
         except ParamError:
             raise
         except (MilvusException, grpc.RpcError, OSError) as exc:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ from activities.errors import (
 from activities.phrases import Phrase
 from activities.stores.endpoint import ENDPOINT, EndpointProblem, endpoint_error, failure_of
 from activities.stores.vectors import Vectors
-from activities.telemetry import metrics
+from activities.telemetry import metrics, names, tracing
 
 EMBED_MODEL = "embed"
 TEXT = "text"
@@ -177,6 +178,39 @@ def _error(status: str, message: str | None) -> HoldfastError:
     return TritonUnavailable(detail=detail) if outage else ModelError(detail=detail)
 
 
+class _Chat:
+    """The span of a generation. It is not the current one: who reads the pieces may stop anywhere."""
+
+    def __enter__(self) -> _Chat:
+        self._span = tracing.begin(f"{names.CHAT} {GENERATE_MODEL}", _attributes(names.CHAT, GENERATE_MODEL), "CLIENT")
+        self._at, self._is_silent = time.perf_counter(), True
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception):
+            self._span.fail(tracing.error_type(error))
+        elif error is not None:
+            self._span.set({names.OUTCOME: "stopped"})
+        self._span.end()
+
+    def began(self) -> None:
+        """A piece came."""
+        if self._is_silent:
+            self._is_silent = False
+            self._span.set({names.FIRST_CHUNK: time.perf_counter() - self._at})
+
+    def ended(self, generated: Generated) -> None:
+        """The last piece came."""
+        self._span.set(
+            {
+                names.RESPONSE_MODEL: generated.model,
+                names.FINISH_REASONS: [generated.finish],
+                names.INPUT_TOKENS: generated.prompt_tokens or 0,
+                names.OUTPUT_TOKENS: generated.tokens or 0,
+            }
+        )
+
+
 class Triton:
     """A narrow, typed client; to be created inside of a running event loop. ``reranks`` if a rerank model is served."""
 
@@ -200,6 +234,11 @@ class Triton:
             for model in (EMBED_MODEL, GENERATE_MODEL, *([RERANK_MODEL] if self.reranks else [])):
                 if not await self._client.is_model_ready(model, client_timeout=3):
                     raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
+
+    async def version(self) -> str:
+        """The server's version."""
+        with _translated():
+            return str((await self._client.get_server_metadata(client_timeout=3)).version)
 
     async def models(self) -> list[EmbeddingModel]:
         """The embedding models that can be used, the default one first, as Triton names them now."""
@@ -273,7 +312,12 @@ class Triton:
 
         The caller adds the prompts. ``urgent`` requests (of interactive users) have priority over bulk work.
         """
-        with metrics.EMBED_SECONDS.labels("urgent" if urgent else "bulk").time():
+        name = model.name if model else self._default.model if self._default else EMBED_MODEL
+        attributes = _attributes(names.EMBEDDINGS, name, {names.TEXTS: len(texts), names.URGENT: urgent})
+        with (
+            metrics.EMBED_SECONDS.labels("urgent" if urgent else "bulk").time(),
+            tracing.span(f"{names.EMBEDDINGS} {name}", attributes, "CLIENT"),
+        ):
             result = await self._infer(texts, EMBEDDING, urgent, model)
         vectors: Vectors = result.as_numpy(EMBEDDING)
         return vectors
@@ -290,9 +334,14 @@ class Triton:
         for start in range(0, len(texts), RERANK_BATCH):
             batch = texts[start : start + RERANK_BATCH]
             inputs = [_strings(QUERY, [query] * len(batch)), _strings(TEXT, batch)]
-            with _translated():
+            attributes = _attributes(names.RERANK, RERANK_MODEL, {names.TEXTS: len(batch)})
+            with tracing.span(names.RERANK, attributes, "CLIENT"), _translated():
                 result = await self._client.infer(
-                    RERANK_MODEL, inputs, outputs=[InferRequestedOutput(SCORE)], client_timeout=EMBED_TIMEOUT
+                    RERANK_MODEL,
+                    inputs,
+                    outputs=[InferRequestedOutput(SCORE)],
+                    headers=_headers(),
+                    client_timeout=EMBED_TIMEOUT,
                 )
             scores += result.as_numpy(SCORE).ravel().tolist()
         return scores
@@ -311,12 +360,17 @@ class Triton:
             _strings(MESSAGES, [msgspec.json.encode(messages).decode()], [1]),
             _strings(SAMPLING_PARAMETERS, [json.dumps(sampling)], [1]),
         ]
-        async with aclosing(self._stream(inputs, [TEXT_OUTPUT, ENDING])) as results:
-            async for result in results:
-                if pieces := _content(result, TEXT_OUTPUT):
-                    yield pieces.decode()
-                if ended is not None and (ending := _content(result, ENDING)):
-                    ended(msgspec.json.decode(ending, type=Generated))
+        with _Chat() as chat:
+            async with aclosing(self._stream(inputs, [TEXT_OUTPUT, ENDING])) as results:
+                async for result in results:
+                    if pieces := _content(result, TEXT_OUTPUT):
+                        chat.began()
+                        yield pieces.decode()
+                    if ending := _content(result, ENDING):
+                        generated = msgspec.json.decode(ending, type=Generated)
+                        chat.ended(generated)
+                        if ended is not None:
+                            ended(generated)
 
     async def language_model(self) -> LanguageModel:
         """The language model that Triton asks, and what keeps it from being used."""
@@ -339,7 +393,7 @@ class Triton:
             }
 
         # The header makes Triton end a rejected stream with a gRPC status, as it does for unary calls.
-        responses = self._client.stream_infer(requests(), headers={"triton_grpc_error": "true"})
+        responses = self._client.stream_infer(requests(), headers={"triton_grpc_error": "true"} | (_headers() or {}))
         try:
             with _translated():
                 async for result, error in responses:
@@ -371,6 +425,7 @@ class Triton:
                         [_strings(TEXT, texts)],
                         outputs=[InferRequestedOutput(output)],
                         parameters=parameters,
+                        headers=_headers(),
                         client_timeout=URGENT_TIMEOUT if urgent else EMBED_TIMEOUT,
                     )
             except TritonUnavailable as exc:
@@ -417,6 +472,17 @@ def _is_not_there(error: TritonUnavailable) -> bool:
     """Whether Triton may have answered that it does not serve the model (now), or another one in its place."""
     cause = error.__cause__
     return isinstance(cause, InferenceServerException) and str(cause.status()).rpartition(".")[2] in _NOT_THERE
+
+
+def _attributes(operation: str, model: str, more: Mapping[str, int] | None = None) -> tracing.Attributes:
+    known = {names.OPERATION: operation, names.PROVIDER: names.TRITON, names.REQUEST_MODEL: model}
+    return {**known, **(more or {})}
+
+
+def _headers() -> dict[str, str] | None:
+    """Triton can go on with a trace."""
+    header = tracing.traceparent()
+    return {tracing.TRACEPARENT: header} if header else None
 
 
 def _content(result: Any, output: str) -> bytes:

@@ -75,6 +75,7 @@ def test_a_variable_is_named_by_its_field() -> None:
             "https://a.test",
             "hd=example.org",
             "sixteen-or-more-characters",
+            "0.5",
         ):
             try:
                 loaded: object = load({name: value})
