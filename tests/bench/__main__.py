@@ -36,6 +36,7 @@ from tests.bench import (
     reindex,
     scheduler,
     search,
+    tracing,
     upload,
     watchers,
 )
@@ -120,6 +121,10 @@ async def _audit(bench: Bench, library: Library, options: Options) -> list[Measu
     return await audit.overhead(bench, library, options.questions, min(options.documents, 60))
 
 
+async def _tracing(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await tracing.overhead(bench, library, min(options.documents, 100), options.questions)
+
+
 async def _catalog(options: Options) -> list[Measure]:
     return await catalog.queries(*((3_000, 1_000) if options.quick else (300_000, 100_000)))
 
@@ -164,6 +169,7 @@ ON_DEMAND: dict[str, Function] = {
     "readd": _readd,
     "reindex": _reindex,
     "audit": _audit,
+    "tracing": _tracing,
     "peers": _peers,
     "answers": _answers,
     "field": _field,
