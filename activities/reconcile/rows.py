@@ -17,6 +17,7 @@ from activities.errors import MilvusUnavailable
 from activities.ingest.index import rows_of, write_rows
 from activities.phrases import Phrase
 from activities.reconcile.files import ingest_again
+from activities.reconcile.leftovers import left_in_shared
 from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import is_running
@@ -44,7 +45,7 @@ class RowRepairActivities:
     @activity.defn(name="mend_collections")
     @heartbeating
     async def repair_collections(self, input: ScanInput) -> ScanResult:
-        """Drops collections that belong to no generation, if this installation created them.
+        """Drops collections that belong to no generation, if this installation created them, and parts of shared ones.
 
         Several installations may share one Milvus. Ids of knowledge bases are globally unique and stay in the
         catalogue forever; a collection with an unknown id therefore belongs to another installation.
@@ -61,6 +62,11 @@ class RowRepairActivities:
             if input.repair:
                 await self._milvus.drop(name)
             discrepancies.add("unknown_collections", name, mended=input.repair)
+        async for generation in left_in_shared(self._catalog, self._milvus):
+            if generation.phase == "retired":  # those of deleted knowledge bases are left to their deletion
+                if input.repair:
+                    await self._milvus.drop(generation.collection)
+                discrepancies.add("unknown_collections", generation.collection, mended=input.repair)
         return ScanResult(findings=discrepancies.list())
 
     @activity.defn(name="mend_rows")

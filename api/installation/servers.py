@@ -91,7 +91,7 @@ async def _milvus(settings: Settings) -> AsyncIterator[Finding]:
     if not await _listens(f"{uri.hostname}:{uri.port or (443 if uri.scheme == 'https' else 19530)}"):
         return
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # Milvus Lite does not say its version, which is logged
-    client = Milvus(settings.milvus.uri, settings.milvus.token)
+    client = Milvus(settings.milvus)
     try:
         yield holes.milvus(await client.version())
     finally:
@@ -99,7 +99,7 @@ async def _milvus(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _triton(settings: Settings) -> AsyncIterator[Finding]:
-    if not await _listens(settings.triton.address):
+    if not any([await _listens(each.strip()) for each in settings.triton.address.split(",")]):
         return
     client = Triton(settings.triton.address)
     catalog = Catalog(settings.catalog_url)
