@@ -162,6 +162,10 @@ class Phrase(Bilingual):
         "the document has changed since: search again",
         "该文档此后已更新：请重新检索",
     )
+    NOTHING_LIVE = (
+        "the document is not indexed yet: try again later",
+        "该文档尚未完成索引：请稍后再试",
+    )
     NAME_ONE = (
         "name the knowledge base in `knowledge_base`; there are: {names}",
         "请在 `knowledge_base` 中指明知识库；可用的有：{names}",
