@@ -364,6 +364,7 @@ class Phrase(Bilingual):
         "存储没有正常响应；详情见工作进程日志",
     )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
+    NO_SUCH_HOST = ("no address is known for {host}", "找不到 {host} 的地址")
     NOT_REACHED = ("it cannot be reached ({said})", "无法连接（{said}）")
     BROKEN_OFF = ("its answer broke off", "回答中途中断")
 

@@ -151,7 +151,8 @@ class PayloadSettings(Section, frozen=True):
 
 class TritonSettings(Section, frozen=True):
     address: str = "127.0.0.1:8001"
-    """host:port of Triton's gRPC endpoint."""
+    """host:port of Triton's gRPC endpoint, or of several, separated by commas; a name with several addresses stands for
+    as many servers."""
     metrics_port: Port = 8002
     """Port on which the embedded Triton serves its Prometheus metrics."""
     venv: str = ".venv-triton"
@@ -163,6 +164,21 @@ class MilvusSettings(Section, frozen=True):
     """Address of Milvus; `holdfast up` serves Milvus Lite at this address."""
     token: str = ""
     """Token (`user:password`) of a Milvus cluster; empty for none. A secret."""
+    index: Literal["auto", "AUTOINDEX", "HNSW", "HNSW_SQ", "DISKANN"] = "auto"
+    """Index of the dense vectors of new collections; `auto`: HNSW on a cluster, Milvus Lite's own there."""
+    index_m: Annotated[int, Meta(ge=2, le=2048)] = 16
+    """Neighbours of a vector in an HNSW index: more find more, and cost 8 bytes each."""
+    index_ef_construction: Positive = 200
+    """Candidates while an HNSW index is built."""
+    ef: Annotated[int, Meta(ge=1, le=32768)] = 128
+    """Candidates of a search in an HNSW or DISKANN index; at least as many as are wanted."""
+    consistency: Literal["bounded", "strong"] = "bounded"
+    """`bounded`: searches on a cluster wait for the newest rows only within seconds of a publication; `strong`:
+    always."""
+    collections: Annotated[int, Meta(ge=0)] = 1000
+    """Index generations with a collection of their own; further ones share one for each embedding model."""
+    partitions: Annotated[int, Meta(ge=1, le=1024)] = 64
+    """Partitions of a new shared collection, over which its knowledge bases are spread."""
 
 
 class CatalogSettings(Section, frozen=True):
@@ -363,6 +379,13 @@ class MetricsSettings(Section, frozen=True):
         return bool(self.port and self.token)
 
 
+class TracingSettings(Section, frozen=True):
+    endpoint: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Address of a collector that takes traces by OTLP over HTTP (`http://collector:4318`); empty: no traces."""
+    ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Part of the requests, and of the runs that no request started, that is traced."""
+
+
 class Settings(Section, frozen=True):
     """All settings of one process."""
 
@@ -394,6 +417,7 @@ class Settings(Section, frozen=True):
     oidc: OidcSettings = OidcSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @property
     def data_dir(self) -> Path:

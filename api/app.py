@@ -19,8 +19,9 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
+from activities.contracts.version import VERSION
 from activities.settings import Settings, listed, load
-from activities.telemetry import logs
+from activities.telemetry import logs, tracing
 from api.audit.log.holds import HoldController
 from api.audit.log.routes import AuditLogController, QuestionProofController
 from api.audit.routes import AuditController
@@ -106,7 +107,7 @@ async def page() -> File:
 def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast",
-        version="0.1.0",
+        version=VERSION,
         description=DESCRIPTION,
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],
@@ -229,11 +230,13 @@ def main() -> None:
     os.umask(0o077)  # stored documents and temporary files are this user's alone
     settings = load()
     logs.configure(settings.log, "api")
+    tracing.configure(settings.tracing, "api")
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # keeps long-lived objects out of GC: full collections stalled requests for 130 ms
     log.info("serving", url=settings.api_url)
     uvicorn.run(app, host=settings.api.host, port=settings.api.port, **server_options(settings))
+    tracing.close()
 
 
 if __name__ == "__main__":

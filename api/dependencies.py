@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from activities.retrieval.retriever import Retriever
+from activities.runtime.correlation import interceptors
 from activities.runtime.loops import Loop
 from activities.runtime.temporal import connect
 from activities.settings import Settings
@@ -61,7 +62,8 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         metrics.show_build()
         metrics.watch_connections(stores.catalog.connections)
-        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True, runtime=process_runtime()))
+        client = await connect(settings.temporal, lazy=True, runtime=process_runtime(), interceptors=interceptors())
+        catalog, jobs = stores.catalog, Jobs(client)
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
         key = tokens.derived(b"oidc attempts")

@@ -231,11 +231,11 @@ def test_long_running_services_are_watched(name: str) -> None:
 def test_only_the_page_and_the_ui_are_published_and_only_here() -> None:
     """Ports are published on 127.0.0.1; only the API, the UI and the model server have outbound access."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published.keys() == {"api", "temporal-ui", "grafana"}
+    assert published.keys() == {"api", "temporal-ui", "grafana", "jaeger"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert COMPOSE["networks"]["inside"]["internal"] is True
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert outside == {"api", "temporal-ui", "triton", "worker-workflows", "grafana"}
+    assert outside == {"api", "temporal-ui", "triton", "worker-workflows", "grafana", "jaeger"}
     assert all("inside" in service["networks"] for service in SERVICES.values())
 
 
@@ -551,13 +551,11 @@ def _copied(dockerfile: Path) -> list[str]:
 
 
 def test_monitoring_is_started_by_those_who_want_it() -> None:
-    """Prometheus and Grafana have a profile; nothing else depends on them."""
-    optional = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
-    assert (
-        optional == {name for name, service in SERVICES.items() if "profiles" in service} == {"prometheus", "grafana"}
-    )
+    """Prometheus and Grafana have a profile, and so has Jaeger; nothing else depends on them."""
+    optional = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert optional == {"prometheus": ["monitoring"], "grafana": ["monitoring"], "jaeger": ["tracing"]}
     needed = {need for name in SERVICES.keys() - optional for need in SERVICES[name].get("depends_on", {})}
-    assert not optional & needed
+    assert not optional.keys() & needed
 
 
 def test_prometheus_asks_where_something_listens() -> None:

@@ -24,13 +24,14 @@ from activities.contracts.queues import Queue
 from activities.errors import DependencyError
 from activities.ingest.progress import ProgressRecorder
 from activities.registry import activities_of
+from activities.runtime.correlation import interceptors
 from activities.runtime.interceptor import ActivityEdge
 from activities.runtime.summaries import ClearSummaries
 from activities.runtime.temporal import connect
 from activities.sandbox import runner
 from activities.settings import Settings, load
 from activities.stores.connections import Stores
-from activities.telemetry import logs, metrics
+from activities.telemetry import logs, metrics, tracing
 from activities.telemetry.measuring import measured
 from workflows.client.schedules import schedule_archive, schedule_reconcile
 from workflows.definitions import ANSWER_WORKFLOWS, WORKFLOWS
@@ -104,7 +105,9 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
     """Work until cancelled; activities in flight then have the graceful shutdown timeout to end."""
     async with AsyncExitStack() as resources:
         runtime = resources.enter_context(measured(settings.metrics))
-        client = await _retry_until_available(lambda: connect(settings.temporal, runtime=runtime))
+        client = await _retry_until_available(
+            lambda: connect(settings.temporal, runtime=runtime, interceptors=interceptors())
+        )
         stores = await resources.enter_async_context(Stores.open(settings))
         metrics.watch_connections(stores.catalog.connections)
         await _retry_until_available(stores.catalog.ping)  # also until it is migrated
@@ -149,8 +152,11 @@ def main() -> None:
     queues = arguments.queue or list(Queue.ALL)
     if not {Queue.WORKFLOWS, Queue.ANSWER} & set(queues):
         os.nice(BACKGROUND)
-    logs.configure(settings.log, f"worker[{','.join(queues)}]")
+    process = f"worker[{','.join(queues)}]"
+    logs.configure(settings.log, process)
+    tracing.configure(settings.tracing, process)
     uvloop.run(run(queues, settings, arguments.ready_file))
+    tracing.close()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from activities.contracts.events import DeltaEvent, QuestionEvent
 from activities.stores.catalog.question_events import QuestionEvents
+from activities.telemetry import names, tracing
 
 #: Shortest time between two pieces of an answer's text: one row for each interval instead of one for each token.
 BATCH_SECONDS = 0.1
@@ -23,10 +24,11 @@ class Publisher:
         self._events, self._question_id = events, question_id
         self._unsent: list[QuestionEvent] = []
         self._end: int | None = None
+        self._published = 0
         self._has_unsent, self._closing = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Publisher:
-        self._sender = asyncio.create_task(self._send())
+        self._sender, self._span = asyncio.create_task(self._send()), tracing.begin(names.STREAM)
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -34,7 +36,11 @@ class Publisher:
             self._unsent.clear()
         self._closing.set()
         self._has_unsent.set()
-        await asyncio.wait([self._sender])
+        self._span.set({names.EVENTS: self._published, names.OUTCOME: "done" if error is None else "stopped"})
+        try:
+            await asyncio.wait([self._sender])
+        finally:
+            self._span.end()
         if error is None:
             self._sender.result()
 
@@ -43,6 +49,7 @@ class Publisher:
         if self._sender.done():
             self._sender.result()
         self._unsent.append(event)
+        self._published += 1
         self._has_unsent.set()
 
     async def _send(self) -> None:

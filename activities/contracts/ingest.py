@@ -22,7 +22,8 @@ class DocumentToIngest(Contract, frozen=True):
     stop, set if that version was pending when this one was accepted. ``generation`` is the index generation that the
     whole run writes to; None, in runs started before the field existed, means the current live one. ``run`` counts the
     runs of the version, each retry being the next one; 0 in runs started before the field existed. ``embedding`` is
-    the model of ``generation``; None, here and in the inputs of activities, is the default one.
+    the model of ``generation``; None, here and in the inputs of activities, is the default one. ``request`` is the
+    request that asked for it, for who starts the run: the run itself does not have it.
     """
 
     knowledge_base_id: str
@@ -40,6 +41,7 @@ class DocumentToIngest(Contract, frozen=True):
     generation: int | None = None
     run: int = 0
     embedding: EmbeddingModel | None = None
+    request: str | None = None
 
 
 class VersionRun(Contract, frozen=True):

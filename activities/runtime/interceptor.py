@@ -17,7 +17,7 @@ from activities.runtime import heartbeat
 from activities.runtime.attempts import count_lost, lost
 from activities.runtime.failures import cause_of, to_application_error
 from activities.runtime.heartbeat import Progress
-from activities.telemetry import metrics, origin
+from activities.telemetry import metrics, names, origin, tracing
 from activities.telemetry.exceptions import shown
 from activities.telemetry.logs import describe
 from activities.telemetry.origin import Origin
@@ -80,12 +80,22 @@ class _Inbound(ActivityInboundInterceptor):
         self._listener, self._edge = listener, edge
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        info = activity.info()
+        attributes: dict[str, str | int] = {
+            names.WORKFLOW_ID: info.workflow_id or "",
+            names.RUN_ID: info.workflow_run_id or "",
+            names.ACTIVITY_ID: info.activity_id,
+            names.ATTEMPT: info.attempt,
+        }
+        for argument in input.args[:1]:
+            attributes |= {names.OURS + name: value for name, value in describe(argument).items()}
+        with tracing.span(info.activity_type, attributes, "CONSUMER", root=True) as span:
+            return await self._execute(input, _End(info.activity_type, span))
+
+    async def _execute(self, input: ExecuteActivityInput, end: _End) -> Any:
         self._listener.begun()
-        began = time.perf_counter()
         heartbeat.listener.set(self._listener.progressed)
         info = activity.info()
-        for argument in input.args[:1]:
-            describe(argument)
         origin.begin(Origin(workflow_id=info.workflow_id, run_id=info.workflow_run_id))
         try:
             if (error := await count_lost()) is not None:
@@ -95,28 +105,36 @@ class _Inbound(ActivityInboundInterceptor):
             result = await super().execute_activity(input)
         except (CancelledError, asyncio.CancelledError):
             self._listener.stopped()
-            _count(info.activity_type, "stopped", began)
+            log.info("step stopped", **end("stopped"))
             raise
-        except ApplicationError:
-            _count(info.activity_type, "failed", began)
+        except ApplicationError as ended:
+            log.warning("step failed", reason=ended.type or metrics.OTHER, **end("failed"))
             raise
         except Exception as raised:  # noqa: BLE001 - the outermost handler of every activity
             exc = cause_of(raised)
             self._listener.failed(exc)
             failure = to_application_error(exc, self._edge.count(exc))
             expected = isinstance(exc, HoldfastError)
-            _count(info.activity_type, "failed", began)
             reason = exc.reason.code if isinstance(exc, HoldfastError) else metrics.OTHER
             metrics.STEP_FAILURES.labels(info.activity_type, reason, str(not failure.non_retryable).lower()).inc()
+            retried = not failure.non_retryable
             await log.awarning(
-                "step failed", reason=shown(exc), retried=not failure.non_retryable, exc_info=not expected
+                "step failed", reason=shown(exc), retried=retried, exc_info=not expected, **end("failed")
             )
             raise failure from exc
         self._listener.done()
-        _count(info.activity_type, "done", began)
-        log.info("step done", seconds=round(time.perf_counter() - began, 3))
+        log.info("step done", **end("done"))
         return result
 
 
-def _count(step: str, outcome: str, began: float) -> None:
-    metrics.STEP_SECONDS.labels(step, outcome).observe(time.perf_counter() - began)
+class _End:
+    """Tells how an attempt at a step ended: to the metrics, its span, and with what it returns, to the log."""
+
+    def __init__(self, step: str, span: tracing.Span) -> None:
+        self._step, self._span, self._began = step, span, time.perf_counter()
+
+    def __call__(self, outcome: str) -> dict[str, Any]:
+        took = time.perf_counter() - self._began
+        metrics.STEP_SECONDS.labels(self._step, outcome).observe(took)
+        self._span.set({names.OUTCOME: outcome})
+        return {"outcome": outcome, "seconds": round(took, 3)}

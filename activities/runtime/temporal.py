@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client, Interceptor, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -26,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import Contract
 from activities.contracts.queues import Queue
 from activities.contracts.summaries import Summary
+from activities.contracts.version import VERSION
 from activities.errors import TemporalRefused, TemporalUnavailable, first_line
 from activities.runtime.converter import converter_for
 from activities.settings import TemporalSettings
@@ -81,7 +82,13 @@ ERRORS: dict[RPCStatusCode, Translation] = {
 _FIRST_CALL_STATUS = re.compile(r'Status \{ code: (\w+), message: "([^"]*)"')
 
 
-async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Runtime | None = None) -> Client:
+async def connect(
+    settings: TemporalSettings,
+    *,
+    lazy: bool = False,
+    runtime: Runtime | None = None,
+    interceptors: Sequence[Interceptor] = (),
+) -> Client:
     """A client with the msgspec data converter, which encrypts if there are keys.
 
     ``lazy`` connects at the first call, so that the API can start while Temporal is down. Raises SettingsError, and,
@@ -90,12 +97,19 @@ async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Ru
     config = settings.connection()
     converter = converter_for(settings.payload_keys.file, config["namespace"])
     async with translated():
-        return await Client.connect(**config, identity=identity(), data_converter=converter, lazy=lazy, runtime=runtime)
+        return await Client.connect(
+            **config,
+            identity=identity(),
+            data_converter=converter,
+            lazy=lazy,
+            runtime=runtime,
+            interceptors=interceptors,
+        )
 
 
 def identity() -> str:
     """What this process says of itself to Temporal, which records it with each signal and request."""
-    return f"{OURS}{os.getpid()}@{socket.gethostname()}"
+    return f"{OURS}{os.getpid()}@{socket.gethostname()}/{VERSION}"
 
 
 @asynccontextmanager

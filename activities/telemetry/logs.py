@@ -1,4 +1,7 @@
-"""Structured logs: one line per event; lines of an activity carry its run, step, attempt and subject."""
+"""Structured logs: one line per event, with the request and the trace that it belongs to.
+
+Lines of an activity carry its run, step, attempt and subject.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from structlog.typing import EventDict, WrappedLogger
 from temporalio import activity
 
 from activities.settings import LogSettings
+from activities.telemetry import tracing
 from activities.telemetry.exceptions import Exceptions
 
 #: Fields of a step's input that its log lines have.
@@ -34,6 +38,7 @@ def configure(settings: LogSettings, process: str) -> None:
         structlog.contextvars.merge_contextvars,
         of_process,
         _activity_context,
+        _trace,
         _redact,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -86,11 +91,12 @@ def _log_what_is_uncaught() -> None:
     logging.captureWarnings(True)
 
 
-def describe(input: object) -> None:
+def describe(input: object) -> dict[str, str | int]:
     """Adds what a step works on to the lines that it logs: the ids that its input has, and no other field of it."""
-    structlog.contextvars.bind_contextvars(
-        **{name: value for name in SUBJECTS if isinstance(value := getattr(input, name, None), str | int)}
-    )
+    subject = getattr(input, "begins", None) or input  # a step that begins a run works on the run's version
+    found = {name: value for name in SUBJECTS if isinstance(value := getattr(subject, name, None), str | int)}
+    structlog.contextvars.bind_contextvars(**found)
+    return found
 
 
 def _activity_context(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -100,6 +106,12 @@ def _activity_context(_logger: WrappedLogger, _method: str, event: EventDict) ->
         event.setdefault("run_id", info.workflow_run_id)
         event.setdefault("step", info.activity_type)
         event.setdefault("attempt", info.attempt)
+    return event
+
+
+def _trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if (found := tracing.ids()) is not None:
+        event["trace_id"], event["span_id"] = found
     return event
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import msgspec
@@ -23,6 +25,16 @@ _origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B0
 def current() -> Origin:
     """The origin of what this task does."""
     return _origin.get()
+
+
+@contextmanager
+def of(origin: Origin) -> Iterator[None]:
+    """What the block does comes from ``origin``."""
+    token = _origin.set(origin)
+    try:
+        yield
+    finally:
+        _origin.reset(token)
 
 
 def begin(origin: Origin) -> None:

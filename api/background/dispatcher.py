@@ -24,6 +24,7 @@ from activities.runtime.failures import cause_of
 from activities.runtime.loops import Loop
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch
+from activities.telemetry import carried
 from workflows.client.jobs import Jobs
 from workflows.contracts import BatchJob, IngestJob
 
@@ -142,8 +143,9 @@ class Dispatcher:
 
     async def _start_one(self, document: DocumentToIngest) -> bool:
         """Start a document's run; False while its earlier run is about to end: it stays in the outbox until then."""
-        job = IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__})
-        return await self._jobs.ingest(job)
+        known = {name: getattr(document, name) for name in document.__struct_fields__}
+        with carried.resumed(document.request):
+            return await self._jobs.ingest(IngestJob(**known | {"request": None}))
 
     async def _start_bulk(self, job: BulkJob) -> bool:
         await self._jobs.change_documents(job)
@@ -168,7 +170,8 @@ class Dispatcher:
         if batch.state not in ACTIVE:
             return  # it has ended since the hint
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
-        await self._jobs.batch(batch_job(batch, knowledge_base.name), signal="more")
+        with carried.resumed(batch.request):
+            await self._jobs.batch(batch_job(batch, knowledge_base.name), signal="more")
         await self._catalog.batches.dispatched(batch.id)
 
 

@@ -14,6 +14,7 @@ from api.cli.add import add
 from api.cli.admin import key_group, migrate
 from api.cli.audit import audit_group
 from api.cli.audit_log import audit_continue, audit_export_log, audit_key, audit_prove, audit_verify, hold_group
+from api.cli.backup import backup, restore
 from api.cli.batches import batch_group
 from api.cli.conversations import conversation_group
 from api.cli.doctor import doctor
@@ -119,6 +120,8 @@ for command in (
     group_group,
     grant_group,
     migrate,
+    backup,
+    restore,
     key_group,
     login,
     logout,

@@ -313,6 +313,7 @@ def _record(row: BatchRow) -> Batch:
         created_at=row.created_at,
         updated_at=row.updated_at,
         finished_at=row.finished_at,
+        request=row.request,
     )
 
 

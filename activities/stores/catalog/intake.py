@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Select, Update, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,6 +43,7 @@ from activities.stores.catalog.tables import (
     new_id,
     now,
 )
+from activities.telemetry import carried, origin
 
 
 @repeats_conflicts
@@ -83,7 +85,7 @@ class Intake:
         """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
         async with self._engine.read() as session:
             rows = await session.execute(for_dispatcher().order_by(VersionRow.created_at).limit(limit))
-            return [document_to_ingest(*row) for row in rows]
+            return [structs.replace(document_to_ingest(*row), request=row[1].request) for row in rows]
 
     async def dispatched(self, documents: Iterable[DocumentToIngest]) -> None:
         """Records that the runs of these documents have started, unless they have changed since they were read."""
@@ -103,6 +105,7 @@ class Intake:
                 return False
             if not transitions.requeue(row, from_step):
                 return False
+            row.request = carried.current()
             detail = {"version": version} | ({"from_step": from_step} if from_step else {})
             session.audit(actor, "document.retry", document.knowledge_base_id, document_id, **detail)
         return True
@@ -207,7 +210,8 @@ async def _accept(session: Transaction, requests: Sequence[UploadRequest]) -> li
         if refusal is not None:
             results.append(refusal)
             continue
-        answered = intake.accept(request)
+        with origin.of(request.origin):
+            answered = intake.accept(request)
         results.append(answered)
         if row is not None and request.key is not None:
             row.fingerprint, row.answer = request.key.fingerprint, msgspec.to_builtins(answered.answer)
@@ -243,9 +247,10 @@ class _Acceptance:
             request.new_batch.archive_sha256 or not all(map(self._is_unchanged, request.uploads))
         ):
             batch = new_batch(self._session, request.knowledge_base_id, request.new_batch, request.actor)
+            batch.request = request.carried
             self._batches.append(batch)
             batch_id = batch.id
-        accepted = [self._upload(upload, upload.batch_id or batch_id) for upload in request.uploads]
+        accepted = [self._upload(upload, upload.batch_id or batch_id, request.carried) for upload in request.uploads]
         return Answered(
             answer=request.respond(accepted, batch_id),
             created=sum(each.created for each in accepted),
@@ -262,7 +267,7 @@ class _Acceptance:
         pair = self._known.get((upload.knowledge_base_id, upload.name))
         return pair is not None and pair[1].sha256 == upload.sha256 and pair[1].state not in ("failed", "canceled")
 
-    def _upload(self, upload: Upload, batch_id: str | None) -> Accepted:
+    def _upload(self, upload: Upload, batch_id: str | None, request: str | None) -> Accepted:
         key = (upload.knowledge_base_id, upload.name)
         unchanged = self._is_unchanged(upload)
         pair = self._known[key] if unchanged else _next_version(upload, batch_id, self._known.get(key))
@@ -274,6 +279,7 @@ class _Acceptance:
         pair[0].source_id, pair[0].source_stamp = (file.source_id, file.stamp) if file else (None, None)
         if not unchanged:
             self._documents += [pair[0]] if pair[0].latest_version == 1 else []
+            pair[1].request = request
             self._versions.append(pair[1])
             self._known[key] = pair
             _note(self._session, upload, pair[1])
@@ -316,6 +322,7 @@ def new_batch(
         closed=closed,
         archive_sha256=batch.archive_sha256,
         tags=batch.tags,
+        request=carried.current(),
     )
     session.audit(actor, "batch.create", knowledge_base_id, row.id, name=batch.name)
     return row

@@ -17,6 +17,7 @@ from activities.contracts.reindex import GenerationPhase, ReindexPlan, ReindexTo
 from activities.contracts.stages import BatchState, DocumentState, JobStateName, QuestionState
 from activities.errors import Reason
 from activities.stores.catalog.roles import KnowledgeBaseRole, Role, SystemRole
+from activities.telemetry import carried, origin
 from activities.telemetry.origin import Origin
 
 
@@ -246,7 +247,7 @@ class UploadRequest(Record, frozen=True):
     """Uploads that are accepted together or not at all, as files of an open batch, of a new one, or of none.
 
     ``respond`` makes the answer from what was accepted and the id of the batch. A repetition of a request with ``key``
-    gets the first answer.
+    gets the first answer. ``origin`` and ``carried`` are those of where it is made: another task may accept it.
     """
 
     knowledge_base_id: str
@@ -256,6 +257,8 @@ class UploadRequest(Record, frozen=True):
     open_batch: str | None = None
     new_batch: NewBatch | None = None
     key: IdempotencyKey | None = None
+    origin: Origin = msgspec.field(default_factory=origin.current)
+    carried: str | None = msgspec.field(default_factory=carried.current)
 
 
 class Answered(Record, frozen=True):
@@ -311,6 +314,7 @@ class Batch(Record, frozen=True):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    request: str | None = None
 
 
 class Tally(Record, frozen=True):

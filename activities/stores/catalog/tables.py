@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 from activities.contracts.gate import GATE_SECONDS
 from activities.contracts.names import MAX_SEARCH_KEY, search_key
+from activities.telemetry.carried import MAX_CARRIED
 
 #: The actor of changes that nobody asked for, or that the catalogue does not know who asked for.
 SYSTEM = "system"
@@ -364,6 +365,7 @@ class VersionRow(Table):
     batch_page: Mapped[str | None] = mapped_column(String(80))
     retry_from: Mapped[str | None] = mapped_column(String(16))
     supersedes: Mapped[int | None]
+    request: Mapped[str | None] = mapped_column(String(MAX_CARRIED))  # the one that asked for it (telemetry.carried)
 
 
 class IndexedVersionRow(Table):
@@ -413,6 +415,7 @@ class BatchRow(Table):
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     dispatched_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    request: Mapped[str | None] = mapped_column(String(MAX_CARRIED))
 
 
 class BulkChangeRow(Table):

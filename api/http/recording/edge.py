@@ -20,7 +20,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from activities.errors import NotRecorded
 from activities.stores.catalog.audit.actions import object_type_of
 from activities.stores.catalog.records import NewEvent, Principal
-from activities.telemetry import origin
+from activities.telemetry import names, origin, tracing
 from activities.telemetry.origin import Origin
 from api.http.access import GRANTED, REFUSED, Needs, declaration
 from api.http.problems import CODE, problem
@@ -60,6 +60,7 @@ class Recording:
         client, request_id = scope.get("client"), uuid.uuid4().hex
         structlog.contextvars.bind_contextvars(request_id=request_id)
         origin.begin(Origin(address=client[0] if client else None, request_id=request_id))
+        tracing.note({names.REQUEST_ID: request_id})
         answered = withheld = False
 
         async def send_recorded(message: Message) -> None:

@@ -82,4 +82,5 @@ async def test_lines_of_a_step_say_what_it_works_on() -> None:
     assert half["document_id"] == done["document_id"] == document
     assert (half["event"], half["version"], done["event"]) == ("half done", 3, "step done")
     assert done["seconds"] >= 0
+    assert done["outcome"] == "done"
     assert "document_id" not in outside
