@@ -19,7 +19,7 @@
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge  BodyTooLarge
     │   ├── Unauthenticated: SignInRefused  SessionEnded
     │   ├── ProviderRefused
-    │   ├── Forbidden  PasswordChangeNeeded  NotFound  UnknownHost
+    │   ├── Forbidden  PasswordChangeNeeded  NotFound  UnknownHost  ForeignOrigin
     │   ├── TooManyRequests: TooManyPasswords  TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
@@ -624,6 +624,12 @@ class UnknownHost(RequestError):
     code = "unknown-host"
     en = "This server is not called “{host}”. Use its address, or ask the operator to add the name to {setting}."
     zh = "该服务器的名称不是“{host}”。请使用其地址，或请运维人员将该名称加入 {setting}。"
+
+
+class ForeignOrigin(RequestError):
+    code = "foreign-origin"
+    en = "Pages of {origin} may not use this. Ask the operator to add the origin to {setting}."
+    zh = "{origin} 的网页不能使用此接口。请联系运维人员将该来源加入 {setting}。"
 
 
 class TooManyRequests(RequestError):

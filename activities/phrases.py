@@ -154,6 +154,24 @@ class Phrase(Bilingual):
         "no search can be narrowed down by the condition {condition}; fields are {fields}",
         "检索无法按条件 {condition} 筛选；可用的字段：{fields}",
     )
+    PASSAGE_ID = (
+        "`id` must be that of a result of `search`, or of a document",
+        "`id` 应为 `search` 结果的编号，或文档的编号",
+    )
+    OLD_PASSAGE = (
+        "the document has changed since: search again",
+        "该文档此后已更新：请重新检索",
+    )
+    NAME_ONE = (
+        "name the knowledge base in `knowledge_base`; there are: {names}",
+        "请在 `knowledge_base` 中指明知识库；可用的有：{names}",
+    )
+    NAME_SOME = (
+        "name up to {limit} knowledge bases in `knowledge_bases`; there are: {names}",
+        "请在 `knowledge_bases` 中指明最多 {limit} 个知识库；可用的有：{names}",
+    )
+    JSON_ONLY = ("the Content-Type must be application/json", "Content-Type 必须是 application/json")
+    NO_TOOL = ("there is no tool of this name; there are: {names}", "没有这个名称的工具；可用的有：{names}")
     OWN_FILTER = (
         "`filters` are not supported: `holdfast.filter` has tags, pages and times",
         "不支持 `filters`：请使用 `holdfast.filter` 按标签、页码和时间筛选",
@@ -342,6 +360,7 @@ class Phrase(Bilingual):
         "存储没有正常响应；详情见工作进程日志",
     )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
+    NO_SUCH_HOST = ("no address is known for {host}", "找不到 {host} 的地址")
     NOT_REACHED = ("it cannot be reached ({said})", "无法连接（{said}）")
     BROKEN_OFF = ("its answer broke off", "回答中途中断")
 

@@ -95,6 +95,9 @@ class ApiSettings(Section, frozen=True):
     """Requests without a valid key that one address may send in a minute before it gets 429."""
     connections_per_address: Positive = 4096
     """Connections that one address may hold open at once."""
+    chat_sources: Literal["field", "text"] = "field"
+    """Where answers of the OpenAI-compatible API name their sources: in the field `holdfast` only, or (`text`) also in
+    a list at the end of their text; a request may say otherwise."""
     trusted_proxies: str = ""
     """Comma-separated addresses or networks of reverse proxies whose X-Forwarded-For is believed; empty for none."""
 
@@ -148,7 +151,8 @@ class PayloadSettings(Section, frozen=True):
 
 class TritonSettings(Section, frozen=True):
     address: str = "127.0.0.1:8001"
-    """host:port of Triton's gRPC endpoint."""
+    """host:port of Triton's gRPC endpoint, or of several, separated by commas; a name with several addresses stands for
+    as many servers."""
     metrics_port: Port = 8002
     """Port on which the embedded Triton serves its Prometheus metrics."""
     venv: str = ".venv-triton"
@@ -160,6 +164,21 @@ class MilvusSettings(Section, frozen=True):
     """Address of Milvus; `holdfast up` serves Milvus Lite at this address."""
     token: str = ""
     """Token (`user:password`) of a Milvus cluster; empty for none. A secret."""
+    index: Literal["auto", "AUTOINDEX", "HNSW", "HNSW_SQ", "DISKANN"] = "auto"
+    """Index of the dense vectors of new collections; `auto`: HNSW on a cluster, Milvus Lite's own there."""
+    index_m: Annotated[int, Meta(ge=2, le=2048)] = 16
+    """Neighbours of a vector in an HNSW index: more find more, and cost 8 bytes each."""
+    index_ef_construction: Positive = 200
+    """Candidates while an HNSW index is built."""
+    ef: Annotated[int, Meta(ge=1, le=32768)] = 128
+    """Candidates of a search in an HNSW or DISKANN index; at least as many as are wanted."""
+    consistency: Literal["bounded", "strong"] = "bounded"
+    """`bounded`: searches on a cluster wait for the newest rows only within seconds of a publication; `strong`:
+    always."""
+    collections: Annotated[int, Meta(ge=0)] = 1000
+    """Index generations with a collection of their own; further ones share one for each embedding model."""
+    partitions: Annotated[int, Meta(ge=1, le=1024)] = 64
+    """Partitions of a new shared collection, over which its knowledge bases are spread."""
 
 
 class CatalogSettings(Section, frozen=True):

@@ -19,6 +19,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
+from activities.contracts.version import VERSION
 from activities.settings import Settings, listed, load
 from activities.telemetry import logs, tracing
 from api.audit.log.holds import HoldController
@@ -58,6 +59,7 @@ from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
 from api.maintenance.language_model import LanguageModelController
 from api.maintenance.reconcile import ReconcileController
+from api.mcp.routes import McpController
 from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
 from api.operations.metrics import Metrics
@@ -105,7 +107,7 @@ async def page() -> File:
 def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast",
-        version="0.1.0",
+        version=VERSION,
         description=DESCRIPTION,
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],
@@ -165,6 +167,7 @@ CONTROLLERS = (
     GrantsController,
     OpenAIController,
     DifyController,
+    McpController,
     OperationsController,
 )
 
@@ -203,7 +206,9 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[ErrorsOfRoutes(), StrictBodies(), KnownParameters()],
         cors_config=cors(settings),
         request_max_body_size=JSON_MAX_BODY_BYTES,
-        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
+        compression_config=CompressionConfig(
+            backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/", r"^/mcp"]
+        ),
     )
     app.state.settings = settings
     app.asgi_handler = Measured(Edge(Recording(app.asgi_handler, settings.audit.reads), settings))

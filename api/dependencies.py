@@ -38,6 +38,8 @@ from api.http.callers import Callers
 from api.http.recording.recorder import Recorder, Refusals
 from api.http.tokens import KEYS_FILE, AccessTokens
 from api.identity.sign_in import SignIn
+from api.mcp.http import McpOverHttp
+from api.mcp.tools import Tools
 from api.oidc.service import OidcSignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
@@ -71,6 +73,9 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         keeper = AuditLogKeeper(
             catalog, settings.audit_key_file, places_of(settings, stores.blobs), settings.audit.days
         )
+        access, retriever = Access(catalog), Retriever(stores.milvus, stores.triton, catalog)
+        asking = await resources.enter_async_context(aclosing(Asking(stores, jobs, settings)))
+        tools = Tools(settings, catalog, stores.blobs, access, Searching(asking, retriever), asking)
         loops = [refusals.loop, dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop, keeper.loop]
         app.state.update(
             {
@@ -84,14 +89,15 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "callers": Callers(catalog, tokens),
                 "sign_in": SignIn(catalog, tokens),
                 "oidc": oidc,
-                "access": Access(catalog),
+                "access": access,
                 "admission": Admission(catalog, settings.api),
                 "status": DocumentStatus(catalog, jobs),
                 "watches": watches,
                 "batch_watches": batch_watches,
                 "monitor": Monitor(stores, jobs),
-                "retriever": Retriever(stores.milvus, stores.triton, catalog),
-                "asking": await resources.enter_async_context(aclosing(Asking(stores, jobs, settings))),
+                "retriever": retriever,
+                "asking": asking,
+                "mcp": McpOverHttp(tools),
                 "runs": PayloadReader(catalog, jobs),
                 "webhook_control": WebhookControl(catalog, webhooks.loop, Gate(settings.webhook.networks())),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
@@ -100,6 +106,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         for loop in loops:
             await resources.enter_async_context(loop)
         resources.push_async_callback(refusals.close)
+        await resources.enter_async_context(app.state.mcp.opened())
         yield
 
 
@@ -153,6 +160,10 @@ def _retriever(state: State) -> Retriever:
 
 def _asking(state: State) -> Asking:
     return state.asking  # type: ignore[no-any-return]
+
+
+def _mcp(state: State) -> McpOverHttp:
+    return state.mcp  # type: ignore[no-any-return]
 
 
 def _searching(state: State) -> Searching:
@@ -256,6 +267,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "retriever": _retriever,
     "asking": _asking,
     "searching": _searching,
+    "mcp": _mcp,
     "uploads": _uploads,
     "runs": _runs,
     "admission": _admission,

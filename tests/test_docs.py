@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from activities.contracts.version import VERSION
 from activities.readers.formats import CONVERTED, FORMATS
 from activities.settings import FILE, PREFIX, SECRETS, Settings, variables
 from api.cli.main import cli
@@ -159,10 +160,10 @@ def test_ci_runs_the_test_command(readme: str) -> None:
 
 
 def test_the_version_is_one() -> None:
-    """The changelog's newest version is the project's."""
+    """The changelog's newest version is the project's, and the one that processes tell each other."""
     changelog = (ROOT / "CHANGELOG.md").read_text()
     versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changelog, re.M)
-    assert versions[0] == PROJECT["version"]
+    assert versions[0] == PROJECT["version"] == VERSION
 
 
 def test_the_versions_of_python_are_the_same_everywhere() -> None:

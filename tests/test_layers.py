@@ -28,8 +28,10 @@ EDGES = {
     "api/background/dispatcher.py": "what is wrong with one start must not hold up the others",
     "api/background/watches.py": "what is wrong with one job must not hold up the watchers of the others; they get it",
     "api/questions/streams.py": "the edge of a background task; the next poll must still happen",
+    "api/mcp/calls.py": "the protocol's library would show the error's text to the client; ours is raised instead",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/embed/1/model.py": "the edge of a thread, whose exceptions no caller sees",
+    "triton_models/scheduling.py": "the thread of a device serves on; the error ends the requests of the batch",
     "triton_models/generate/1/model.py": "the edge of a thread, whose exceptions no caller sees",
 }
 
@@ -43,6 +45,7 @@ REPORTING = {
     "activities/sandbox/server.py",
     "api/questions/streams.py",
     "triton_models/embed/1/model.py",
+    "triton_models/scheduling.py",
     "triton_models/generate/1/model.py",
 }
 

@@ -113,6 +113,8 @@ def test_no_string_holds_two_languages(file: Path) -> None:
 #: Words that Chinese texts of the command line keep: formats, programs, fields, measures.
 TECHNICAL = {
     "api/audit/runs/texts.py": {"UTC"},
+    "api/cli/texts/backup.py": {"MB", "GB", "PostgreSQL"},
+    "api/cli/texts/doctor.py": {"GB"},
     "api/cli/texts/runs.py": {"UTC", "SHA", "IngestDocument", "RUN", "gzip"},
     "activities/phrases.py": {"Asia", "Shanghai", "UTC", "https", "http", "example", "com", "hook"},
     "api/cli/texts/webhooks.py": {"Standard", "holdfast", "webhook", "show"},

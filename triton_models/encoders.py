@@ -1,4 +1,4 @@
-"""Text to vectors: ONNX Runtime on a CPU and sentence-transformers on a GPU behind one protocol."""
+"""Text to vectors: what encoders have in common, and ONNX Runtime on a CPU (on a GPU: `torch_encoder`)."""
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
 
@@ -7,16 +7,18 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from contextlib import nullcontext
 
 import numpy as np
 import numpy.typing as npt
 from model_files import EmbedModel, ModelUnavailableError
+from scheduling import Finish, Lane, Limits, Scheduler, serve
 
+Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-
+Start = Callable[[Sequence[Ids]], Finish[Floats]]
 
 GIVE_WAY = 10
 """Niceness of threads with bulk work, which lowers their priority below everything else on the machine."""
@@ -27,31 +29,67 @@ ANSWER_SECONDS = 0.15
 PAUSE_SECONDS = 0.2
 """Longest pause of bulk work: under any load of questions, one bulk text per two cores starts this often."""
 
+CANCEL_SECONDS = 0.5
+"""How often a waiting request is asked whether its client has cancelled it."""
 
-class Encoder(Protocol):
-    """The interface of an encoder to the Triton model."""
+
+class Encoder:
+    """Tokenizes the texts of requests where they arrive, and has a scheduler put them into batches."""
 
     dimension: int
     device: str
     precision: str
     batch_size: int
     """Number of texts that one request should carry."""
-    tokens: int
-    """Tokens that were embedded so far; 0 if they are not counted."""
 
-    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
+    def __init__(self, model: EmbedModel, limits: Limits, urgent: Limits) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(model.tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(model.max_tokens)
+        # Other requests are tokenized by at most half of the cores, so that the threads of the encoder have the rest.
+        self._tokenizing = threading.Semaphore(max(1, cores() // 2))
+        self.scheduler: Scheduler[Ids, Floats] = Scheduler(limits, urgent)
+
+    def encode(
+        self, texts: Sequence[str], *, urgent: bool = False, cancelled: Callable[[], bool] = lambda: False
+    ) -> Floats:
         """Vectors of shape [len(texts), dimension] in the order of the texts; long texts are truncated.
 
-        Thread-safe. Urgent calls do not wait for others.
+        Thread-safe. Raises `CancelledJobError` soon after `cancelled` is true, and when the encoder is closed.
         """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        with nullcontext() if urgent else self._tokenizing:
+            ids = [np.array(encoding.ids, np.int64) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        job = self.scheduler.submit(ids, list(map(len, ids)), Lane.URGENT if urgent else Lane.BULK)
+        while not job.wait(CANCEL_SECONDS):
+            if cancelled():
+                job.cancel()
+        return np.stack(job.outputs())
+
+    def close(self) -> None:
+        """Ends the threads; requests that wait fail."""
+        self.scheduler.close()
+
+    def _serve(self, start: Start, *lanes: Lane, ahead: int = 0, polite: bool = False) -> None:
+        """Starts a thread that computes the batches of these lanes; a polite one has a low priority."""
+
+        def run() -> None:
+            if polite:
+                give_way()
+            serve(self.scheduler, lanes, start, ahead)
+
+        threading.Thread(target=run, name=lanes[0].value, daemon=True).start()
 
 
-class OnnxEncoder:
+class OnnxEncoder(Encoder):
     """The int8 export on a CPU. Imports neither torch nor transformers and starts within a second.
 
-    Each text runs alone on one core, and as many texts run at once as there are cores. On two cores this is as fast
-    as batches of 8 over both (no padding, no waiting for each other), and it makes a text's vector depend only on
-    the text: int8 activations share one scale per batch, so other texts in the batch would shift it.
+    Each text is a batch of its own on one core, and as many texts run at once as there are cores. On two cores this is
+    as fast as batches of 8 over both (no padding, no waiting for each other), and it makes a text's vector depend only
+    on the text: int8 activations share one scale per batch, so other texts in the batch would shift it.
     Urgent texts have their own threads. The other threads leave the cores to them, also for a moment afterwards,
     because the request that needs the vector has more work to do.
     """
@@ -62,77 +100,41 @@ class OnnxEncoder:
 
     def __init__(self, model: EmbedModel) -> None:
         import onnxruntime  # type: ignore[import-untyped]
-        from tokenizers import Tokenizer
 
         if not model.onnx.is_file():
             raise ModelUnavailableError(f"no int8 export of {model.name}: run triton_models/prepare.py")
-        self._tokenizer = Tokenizer.from_file(str(model.tokenizer))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(model.max_tokens)
+        super().__init__(model, Limits(), Limits())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model.onnx), options, providers=["CPUExecutionProvider"])
-        cores = len(os.sched_getaffinity(0))
-        self._urgent, self._others = lanes(cores)
         self._clock = UrgencyClock()
-        self._bulk_slots = threading.Semaphore(max(1, cores // 2))
-        self.tokens = 0
+        self._bulk_slots = threading.Semaphore(max(1, cores() // 2))
+        for _ in range(cores()):
+            self._serve(self._run, Lane.URGENT)
+            self._serve(self._run_bulk, Lane.BULK, polite=True)
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
-    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
+    def encode(
+        self, texts: Sequence[str], *, urgent: bool = False, cancelled: Callable[[], bool] = lambda: False
+    ) -> Floats:
         """Implements `Encoder.encode`."""
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-        self.tokens += sum(map(len, tokens))  # two threads may lose a count to each other: it is a metric
-        # Longest first, so that no core starts a long text at the end.
-        order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i]))
         if urgent:
             self._clock.set()
-        lane, run = (self._urgent, self._run) if urgent else (self._others, self._run_bulk)
-        rows = lane.map(run, [tokens[i] for i in order])
-        vectors = dict(zip(order, rows, strict=True))
-        return np.concatenate([vectors[i] for i in range(len(tokens))])
+        return super().encode(texts, urgent=urgent, cancelled=cancelled)
 
-    def _run_bulk(self, ids: list[int]) -> Floats:
+    def _run_bulk(self, rows: Sequence[Ids]) -> Finish[Floats]:
         """Like `_run`, but waits while urgent texts were encoded recently."""
         with self._bulk_slots:
             latest = time.monotonic() + PAUSE_SECONDS
             while (pause := min(self._clock.latest() + ANSWER_SECONDS, latest) - time.monotonic()) > 0:
                 time.sleep(pause)
-        return self._run(ids)
+        return self._run(rows)
 
-    def _run(self, ids: list[int]) -> Floats:
-        """The vector [1, dimension] of one text's token ids."""
-        row = np.array([ids], dtype=np.int64)
-        feed = {"input_ids": row, "attention_mask": np.ones_like(row)}
-        vector: Floats = self._session.run(None, feed)[0]
-        return vector
-
-
-class TorchEncoder:
-    """sentence-transformers in float16 on a GPU; runs at most one urgent and one other request at a time."""
-
-    device = "cuda"
-    precision = "float16"
-    batch_size = 64
-    tokens = 0
-
-    def __init__(self, model: EmbedModel, device_id: int) -> None:
-        import torch
-        from sentence_transformers import SentenceTransformer
-
-        kwargs = {"dtype": torch.float16}
-        self._model = SentenceTransformer(str(model.folder), device=f"cuda:{device_id}", model_kwargs=kwargs)
-        self._model.max_seq_length = model.max_tokens
-        self._locks = {True: threading.Lock(), False: threading.Lock()}
-        self.dimension = int(self.encode(["warm up"]).shape[1])
-
-    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
-        """Implements `Encoder.encode`. The texts already contain their prompts, so none is added here."""
-        with self._locks[urgent]:
-            vectors = self._model.encode(
-                list(texts), prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
-            )
-        return np.asarray(vectors, dtype=np.float32)
+    def _run(self, rows: Sequence[Ids]) -> Finish[Floats]:
+        """The vector of one text's token ids."""
+        row = np.stack(rows)
+        vectors: Floats = self._session.run(None, {"input_ids": row, "attention_mask": np.ones_like(row)})[0]
+        return lambda: vectors
 
 
 class UrgencyClock:
@@ -156,6 +158,11 @@ class UrgencyClock:
         """The time of the latest one, on the machine's monotonic clock; 0 before the first."""
         seconds: float = struct.unpack_from("=d", self._memory)[0]
         return seconds
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def lanes(threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:

@@ -41,6 +41,8 @@ _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 DIGEST = ".sha256"
 """Suffix of a file that stands for one of the bundled model's weights: its SHA-256 in hex."""
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
+_HUB_WEIGHTS = "pytorch_model*.bin"
+"""Fetched into those folders of a model that have no safetensors; PyTorch loads no code from them."""
 
 
 class ModelUnavailableError(RuntimeError):
@@ -274,6 +276,20 @@ def require_torch(model: str) -> None:
         raise ModelUnavailableError(f"{model} needs PyTorch, which is not installed: run `make torch`")
 
 
+def half_precision(folder: Path) -> str:
+    """The type of 16 bits in which a GPU computes a model.
+
+    Models that were trained in bfloat16 exceed the range of float16, and so do those of the Gemma family, whatever type
+    their weights are stored in.
+    """
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    stored = {str(part.get(key, "")).removeprefix("torch.") for part in parts for key in ("dtype", "torch_dtype")}
+    gemma = any(str(part.get("model_type", "")).startswith("gemma") for part in parts)
+    return "bfloat16" if gemma or "bfloat16" in stored else "float16"
+
+
 def cuda_usable() -> bool:
     """Whether PyTorch could use a GPU here; avoids importing PyTorch, which takes seconds."""
     try:
@@ -313,6 +329,19 @@ def _from_hub(repository: str, file: str | None = None) -> Path:
     try:
         if file:
             return Path(hf_hub_download(name, file, revision=revision or None)).parent
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=_HUB_FILES))
+        folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=_HUB_FILES))
+        if weights := _missing_weights(folder):
+            snapshot_download(name, revision=revision or None, allow_patterns=[*_HUB_FILES, *weights])
+        return folder
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as exc:
         raise ModelUnavailableError(f"{repository} cannot be fetched from the hub: {exc}") from exc
+
+
+def _missing_weights(model: Path) -> list[str]:
+    """Patterns of the weights of those folders that have no safetensors: of the model, and of its further modules."""
+    folders = [model, *(path.parent for path in sorted(model.glob("*/config.json")))]
+    return [
+        (folder.relative_to(model) / _HUB_WEIGHTS).as_posix()
+        for folder in folders
+        if not any(folder.glob("*.safetensors"))
+    ]

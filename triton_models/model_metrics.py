@@ -13,10 +13,11 @@ HAND_OVER_SECONDS = 1.0
 
 EMBED = {
     "holdfast_embed_waiting": "Requests for vectors that are not answered yet, by lane: urgent (questions) or bulk.",
-    "holdfast_embed_batch_rows": "Texts of the latest request for vectors.",
+    "holdfast_embed_batch_rows": "Texts of the latest batch, of any number of requests.",
+    "holdfast_embed_batches_total": "Batches that the model has computed.",
     "holdfast_embed_requests_total": "Answered requests for vectors.",
     "holdfast_embed_rows_total": "Texts that were embedded.",
-    "holdfast_embed_tokens_total": "Tokens of these texts, where the encoder counts them (on a CPU).",
+    "holdfast_embed_tokens_total": "Tokens of these texts, without padding.",
     "holdfast_embed_seconds_total": "Seconds from the arrival of these requests to their answers.",
 }
 """Metrics of `embed`, and of every model that `embed_loader` loads."""
@@ -53,9 +54,10 @@ class ModelMetrics:
             self._values[name, lane] = self._values.get((name, lane), 0) + value
 
     def set(self, name: str, value: float) -> None:
-        """Replaces a number."""
+        """Replaces a number; one that only grows keeps the larger value, whichever thread comes last."""
         with self._lock:
-            self._values[name, ""] = value
+            grown = self._values.get((name, ""), value) if name.endswith("_total") else value
+            self._values[name, ""] = max(value, grown)
 
     def close(self) -> None:
         """Ends the thread; the model's metrics disappear."""

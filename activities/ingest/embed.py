@@ -162,8 +162,10 @@ async def embed_chunks(
     """
     passage = card.prompts.get("passage", "")
     requests = asyncio.Semaphore(settings.requests_in_flight)
-    # As many groups as fill these requests, and one that is being saved.
-    groups = asyncio.Semaphore(math.ceil(settings.requests_in_flight * min(card.batch_size, GROUP) / GROUP) + 1)
+    # As many groups as fill these requests, and one more for when the last requests of a group are under way. As many
+    # others are saved meanwhile: a store that is slower than that holds the model up.
+    places = math.ceil(settings.requests_in_flight * min(card.batch_size, GROUP) / GROUP) + 1
+    groups, saves = asyncio.Semaphore(places), asyncio.Semaphore(places)
     made: dict[str, Vectors] = {}
     done = total - len(texts)
     end = time.monotonic() + seconds if seconds else math.inf
@@ -177,12 +179,13 @@ async def embed_chunks(
         log.debug("embedding", chunks=len(members))
         batches = [members[i : i + card.batch_size] for i in range(0, len(members), card.batch_size)]
         matrix = np.concatenate(await asyncio.gather(*(request(batch) for batch in batches)))
-        if len(texts) > GROUP:  # otherwise the caller saves all vectors at once
-            await blobs.save(part_key(prefix, members), vector_set(members, matrix))
+        async with saves:
+            groups.release()
+            if len(texts) > GROUP:  # otherwise the caller saves all vectors at once
+                await blobs.save(part_key(prefix, members), vector_set(members, matrix))
         made.update(zip(members, matrix, strict=True))
         done += len(members)
         report(done, total)
-        groups.release()
 
     report(done, total)
     async with asyncio.TaskGroup() as tasks:

@@ -15,7 +15,8 @@ from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.lanes import Lane
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.milvus import CONTEXT_ENDS, MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row, row_id
+from activities.stores.collection import MAX_SECTION_BYTES, MAX_TEXT_BYTES
+from activities.stores.milvus import CONTEXT_ENDS, Milvus, Row, row_id
 from activities.stores.vectors import Vectors, VectorSet
 
 #: Rows in one request to Milvus.

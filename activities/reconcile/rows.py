@@ -17,6 +17,7 @@ from activities.errors import MilvusUnavailable
 from activities.ingest.index import rows_of, write_rows
 from activities.phrases import Phrase
 from activities.reconcile.files import ingest_again
+from activities.reconcile.leftovers import left_in_shared
 from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import is_running
@@ -44,7 +45,7 @@ class RowRepairActivities:
     @activity.defn(name="mend_collections")
     @heartbeating
     async def repair_collections(self, input: ScanInput) -> ScanResult:
-        """Drops collections that belong to no generation, if this installation created them.
+        """Drops collections that belong to no generation, if this installation created them, and parts of shared ones.
 
         Several installations may share one Milvus. Ids of knowledge bases are globally unique and stay in the
         catalogue forever; a collection with an unknown id therefore belongs to another installation.
@@ -61,6 +62,11 @@ class RowRepairActivities:
             if input.repair:
                 await self._milvus.drop(name)
             discrepancies.add("unknown_collections", name, mended=input.repair)
+        async for generation in left_in_shared(self._catalog, self._milvus):
+            if generation.phase == "retired":  # those of deleted knowledge bases are left to their deletion
+                if input.repair:
+                    await self._milvus.drop(generation.collection)
+                discrepancies.add("unknown_collections", generation.collection, mended=input.repair)
         return ScanResult(findings=discrepancies.list())
 
     @activity.defn(name="mend_rows")
@@ -72,23 +78,13 @@ class RowRepairActivities:
         while page := await self._catalog.references.generations(after, PAGE):
             for after, generations in page:
                 for number, generation in enumerate(generations):
-                    rows = await self._rows(generation.collection)
+                    rows = await rows_in(self._milvus, generation.collection)
                     await self._purge(generation, rows, since, input.repair, discrepancies)
                     if number == 0:  # the live one
                         await self._write(generation, rows, input.repair, discrepancies)
                 if end.is_over():
                     return ScanResult(findings=discrepancies.list(), next=after)
         return ScanResult(findings=discrepancies.list())
-
-    async def _rows(self, collection: str) -> Rows:
-        rows: Rows = Counter()
-        try:
-            async for page in self._milvus.versions(collection):
-                rows.update(page)
-                report(rows.total())
-        except KeyError:
-            return Counter()  # the collection was never created
-        return rows
 
     # --- rows without a version -----------------------------------------------------------------------
 
@@ -142,7 +138,7 @@ class RowRepairActivities:
     async def _write_one(
         self, generation: Generation, live: LiveVersion, repair: bool, discrepancies: Discrepancies
     ) -> None:
-        count = await self._count(generation.collection, live)
+        count = await _count(self._milvus, generation.collection, live)
         if count == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
             return  # it was published, or replaced, since the rows were counted
         current = await self._catalog.knowledge_bases.generation(generation.knowledge_base_id)
@@ -150,41 +146,56 @@ class RowRepairActivities:
             return  # the knowledge base was switched to another generation meanwhile
         example = f"{live.name} v{live.version}: {count} rows, {live.chunks} chunks"
         repaired = repair and (
-            await self._rewrite(generation, live) or await ingest_again(self._blobs, self._catalog, live)
+            await rewrite(self._blobs, self._milvus, self._catalog, generation, live)
+            or await ingest_again(self._blobs, self._catalog, live)
         )
         if repair and not repaired:
             await log.awarning("a document's files are lost", document=live.document_id, version=live.version)
         discrepancies.add("wrong_counts", example, mended=repaired, failed=repair and not repaired)
 
-    async def _count(self, collection: str, live: LiveVersion) -> int:
-        try:
-            return await self._milvus.count(collection, live.document_id, live.version)
-        except KeyError:
-            return 0
 
-    async def _rewrite(self, generation: Generation, live: LiveVersion) -> bool:
-        """Writes the rows again from the version's blobs; False when the blobs are missing or do not match."""
-        if live.chunks_key is None or generation.model_fingerprint is None:
-            return False
-        try:
-            chunks = await self._blobs.load(live.chunks_key, list[Chunk])
-            vectors = await self._blobs.load(vectors_key(live.chunks_key, generation.model_fingerprint), VectorSet)
-        except KeyError:
-            return False
-        if not len(chunks) == len(vectors.hashes) == live.chunks:
-            return False  # the blobs were rebuilt since, by another version of the activities
-        rows, matrix = rows_of(live.document_id, live.version, chunks), vectors.matrix()
-        await self._milvus.create(generation.collection, vectors.dimension)
-        await write_rows(self._milvus, generation.collection, rows, matrix)
-        if await self._count(generation.collection, live) != len(rows):
-            await self._milvus.delete(generation.collection, live.document_id, live.version)  # extra rows
-            await write_rows(self._milvus, generation.collection, rows, matrix)
-            if await self._count(generation.collection, live) != len(rows):
-                raise MilvusUnavailable(detail=Phrase.ROWS_LOST, rows=len(rows))
-        current = await self._catalog.references.live_version(generation, live.document_id)
-        if current is None or current.version != live.version:  # replaced meanwhile: its purge may already be over
-            await self._milvus.delete(generation.collection, live.document_id, live.version)
-        return True
+async def rewrite(blobs: Blobs, milvus: Milvus, catalog: Catalog, generation: Generation, live: LiveVersion) -> bool:
+    """Writes the rows again from the version's blobs; False when the blobs are missing or do not match."""
+    if live.chunks_key is None or generation.model_fingerprint is None:
+        return False
+    try:
+        chunks = await blobs.load(live.chunks_key, list[Chunk])
+        vectors = await blobs.load(vectors_key(live.chunks_key, generation.model_fingerprint), VectorSet)
+    except KeyError:
+        return False
+    if not len(chunks) == len(vectors.hashes) == live.chunks:
+        return False  # the blobs were rebuilt since, by another version of the activities
+    rows, matrix = rows_of(live.document_id, live.version, chunks), vectors.matrix()
+    await milvus.create(generation.collection, vectors.dimension)
+    await write_rows(milvus, generation.collection, rows, matrix)
+    if await _count(milvus, generation.collection, live) != len(rows):
+        await milvus.delete(generation.collection, live.document_id, live.version)  # extra rows
+        await write_rows(milvus, generation.collection, rows, matrix)
+        if await _count(milvus, generation.collection, live) != len(rows):
+            raise MilvusUnavailable(detail=Phrase.ROWS_LOST, rows=len(rows))
+    current = await catalog.references.live_version(generation, live.document_id)
+    if current is None or current.version != live.version:  # replaced meanwhile: its purge may already be over
+        await milvus.delete(generation.collection, live.document_id, live.version)
+    return True
+
+
+async def rows_in(milvus: Milvus, collection: str) -> Rows:
+    """The number of rows of each version; empty if there is no such collection."""
+    rows: Rows = Counter()
+    try:
+        async for page in milvus.versions(collection):
+            rows.update(page)
+            report(rows.total())
+    except KeyError:
+        return Counter()  # the collection was never created
+    return rows
+
+
+async def _count(milvus: Milvus, collection: str, live: LiveVersion) -> int:
+    try:
+        return await milvus.count(collection, live.document_id, live.version)
+    except KeyError:
+        return 0
 
 
 def _is_stray(status: VersionStatus | None, since: datetime) -> bool:

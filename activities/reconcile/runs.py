@@ -28,6 +28,7 @@ from activities.contracts.ids import (
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
 from activities.errors import TemporalRefused
+from activities.reconcile.leftovers import left_in_shared
 from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime import starts, temporal
 from activities.runtime.heartbeat import heartbeating, report
@@ -35,6 +36,7 @@ from activities.schedules import apply as schedules
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import DeletedDocument, DeletedKnowledgeBase, PendingVersion
 from activities.stores.milvus import Milvus
+from activities.stores.places import generation_name
 
 #: Seconds after which what was accepted must have a run.
 DISPATCH_SECONDS = 60.0
@@ -257,7 +259,9 @@ class RunRepairActivities:
 
     async def _delete_knowledge_bases(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
         left = {each.id: each for each in await self._stalled.deleted_with_documents(since)}
-        names = iter(await self._milvus.collections())
+        in_shared = [each async for each in left_in_shared(self._catalog, self._milvus)]
+        shared = [generation_name(each.knowledge_base_id, each.generation, shared=True) for each in in_shared]
+        names = iter([*await self._milvus.collections(), *shared])
         while page := list(islice(names, PAGE)):
             left |= {each.id: each for each in await self._stalled.deleted_with_collections(page, since)}
         statuses = await self._statuses(delete_knowledge_base_id(id) for id in left)

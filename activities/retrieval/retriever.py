@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -18,7 +19,7 @@ from activities.retrieval.passages import Passage, deduplicate, missing_neighbou
 from activities.retrieval.ranking import dense_weight, fuse, in_context, keyword_trust, with_sentences
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDocument
-from activities.stores.milvus import Hit, Milvus, Row, Scope
+from activities.stores.milvus import LAG, Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors
 from activities.text.blocks import begins_in_list, is_cut
@@ -61,7 +62,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 class _Query(msgspec.Struct, frozen=True, kw_only=True):
     """A query and its scope; ``vector`` is None in keyword mode, ``weight`` is the share of the cosines.
 
-    Passages of other documents than ``wanted`` are left out; None includes all.
+    Passages of other documents than ``wanted`` are left out; None includes all. Without ``newest``, rows of the last
+    seconds may be missing.
     """
 
     generation: Generation
@@ -71,6 +73,7 @@ class _Query(msgspec.Struct, frozen=True, kw_only=True):
     weight: float
     scope: Scope
     wanted: frozenset[str] | None
+    newest: bool
 
 
 class Retriever:
@@ -98,19 +101,24 @@ class Retriever:
         knowledge_base, index = await self._catalog.knowledge_bases.searched(knowledge_base_id, generation)
         if index.embedding is None:
             return Found(passages=[], knowledge_base=knowledge_base, generation=index)  # nothing was ever indexed
-        (card, vector), scope = await asyncio.gather(
+        (card, vector), scope, newest = await asyncio.gather(
             self._embedded(query, mode, index.embedding),
             self._scope(knowledge_base_id, document_ids, filter),
+            self._needs_newest(knowledge_base_id, generation),
         )
         weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
         wanted = frozenset(scope.document_ids) if scope.document_ids is not None else None
         if wanted is not None and len(wanted) > NAMED:
             scope = msgspec.structs.replace(scope, document_ids=None)
         asked = _Query(
-            generation=index, text=query, mode=mode, vector=vector, weight=weight, scope=scope, wanted=wanted
-        )
+            generation=index, text=query, mode=mode, vector=vector, weight=weight, scope=scope, wanted=wanted,
+            newest=newest,
+        )  # fmt: skip
         reranks = self._triton.reranks and mode == "hybrid"
-        ranked, live, similarity = await self._ranked(asked, max(limit, RERANKED if reranks else 0))
+        count = max(limit, RERANKED if reranks else 0)
+        ranked, live, similarity = await self._ranked(asked, count)
+        if not newest and await self._needs_newest(knowledge_base_id, generation):  # a publication overtook the search
+            ranked, live, similarity = await self._ranked(msgspec.structs.replace(asked, newest=True), count)
         if reranks:
             ranked = await self._rerank(query, ranked)
         return Found(
@@ -150,6 +158,14 @@ class Retriever:
             return None, None
         vector = await self._triton.embed_query(query, model)
         return await self._triton.card(model), vector
+
+    async def _needs_newest(self, knowledge_base_id: str, generation: int | None) -> bool:
+        """Whether a search that lags may miss rows of a live version: those that were published within ``LAG``."""
+        if generation is not None or not await self._milvus.may_lag():
+            return True
+        return await self._catalog.knowledge_bases.has_news(
+            knowledge_base_id, datetime.now(UTC) - timedelta(seconds=LAG)
+        )
 
     async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
         """The search scope. A filter that no document passes yields an empty list of ids, never all documents."""
@@ -198,12 +214,13 @@ class Retriever:
         async def dense() -> list[Hit]:
             if query.vector is None:
                 return []
-            return await self._milvus.search_dense(collection, query.vector, limit, query.scope)
+            return await self._milvus.search_dense(collection, query.vector, limit, query.scope, newest=query.newest)
 
         async def keyword() -> list[Hit]:
             if query.mode == "dense":
                 return []
-            return await self._milvus.search_keyword(collection, expanded(query.text), limit, query.scope)
+            text = expanded(query.text)
+            return await self._milvus.search_keyword(collection, text, limit, query.scope, newest=query.newest)
 
         try:
             found = await asyncio.gather(dense(), keyword())

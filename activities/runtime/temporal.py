@@ -26,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import Contract
 from activities.contracts.queues import Queue
 from activities.contracts.summaries import Summary
+from activities.contracts.version import VERSION
 from activities.errors import TemporalRefused, TemporalUnavailable, first_line
 from activities.runtime.converter import converter_for
 from activities.settings import TemporalSettings
@@ -108,7 +109,7 @@ async def connect(
 
 def identity() -> str:
     """What this process says of itself to Temporal, which records it with each signal and request."""
-    return f"{OURS}{os.getpid()}@{socket.gethostname()}"
+    return f"{OURS}{os.getpid()}@{socket.gethostname()}/{VERSION}"
 
 
 @asynccontextmanager

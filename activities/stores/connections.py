@@ -32,9 +32,12 @@ class Stores:
         stores = cls(
             blobs=Blobs(settings.blobs_url),
             catalog=Catalog(
-                settings.catalog_url, checkpoints=not interactive, connections=settings.catalog.connections
+                settings.catalog_url,
+                checkpoints=not interactive,
+                connections=settings.catalog.connections,
+                collections=settings.milvus.collections,
             ),
-            milvus=Milvus(settings.milvus.uri, settings.milvus.token),
+            milvus=Milvus(settings.milvus),
             triton=Triton(settings.triton.address, reranks=bool(settings.rerank.model)),
         )
         try:

@@ -13,8 +13,9 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from operator import methodcaller
 from typing import Any, Literal
 
 import grpc
@@ -37,6 +38,7 @@ from activities.errors import (
 )
 from activities.phrases import Phrase
 from activities.stores.endpoint import ENDPOINT, EndpointProblem, endpoint_error, failure_of
+from activities.stores.servers import Server, Servers
 from activities.stores.vectors import Vectors
 from activities.telemetry import metrics, names, tracing
 
@@ -212,28 +214,36 @@ class _Chat:
 
 
 class Triton:
-    """A narrow, typed client; to be created inside of a running event loop. ``reranks`` if a rerank model is served."""
+    """A narrow, typed client of all servers of ``address``; to be created inside of a running event loop.
+
+    ``reranks`` if a rerank model is served.
+    """
 
     def __init__(self, address: str, *, reranks: bool = False) -> None:
         self.reranks = reranks
-        options = [("grpc.max_receive_message_length", -1), ("grpc.initial_reconnect_backoff_ms", 500),
-                   ("grpc.max_reconnect_backoff_ms", 3000)]  # fmt: skip
-        self._client = InferenceServerClient(address, channel_args=options)
+        self._servers = Servers(address)
         self._default: ModelCard | None = None
         self._cards: dict[str, ModelCard] = {}  # of the others, by fingerprint
         self._tokenizers: OrderedDict[str, Tokenizer] = OrderedDict()
         self._fetching = asyncio.Lock()
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._client.close()
+        """Close the connections."""
+        await self._servers.close()
 
     async def ping(self) -> None:
-        """Raises TritonUnavailable unless all models are ready; the rerank model counts only if ``reranks``."""
-        with _translated():
+        """Raises TritonUnavailable unless a server has all models ready; the rerank model counts if ``reranks``."""
+
+        async def are_ready(client: InferenceServerClient) -> None:
             for model in (EMBED_MODEL, GENERATE_MODEL, *([RERANK_MODEL] if self.reranks else [])):
-                if not await self._client.is_model_ready(model, client_timeout=3):
+                if not await client.is_model_ready(model, client_timeout=3):
                     raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
+
+        await self._ask(are_ready)
+
+    async def version(self) -> str:
+        """The version of a server."""
+        return str((await self._ask(methodcaller("get_server_metadata", client_timeout=3))).version)
 
     async def models(self) -> list[EmbeddingModel]:
         """The embedding models that can be used, the default one first, as Triton names them now."""
@@ -329,14 +339,18 @@ class Triton:
         for start in range(0, len(texts), RERANK_BATCH):
             batch = texts[start : start + RERANK_BATCH]
             inputs = [_strings(QUERY, [query] * len(batch)), _strings(TEXT, batch)]
+            outputs = [InferRequestedOutput(SCORE)]
             attributes = _attributes(names.RERANK, RERANK_MODEL, {names.TEXTS: len(batch)})
-            with tracing.span(names.RERANK, attributes, "CLIENT"), _translated():
-                result = await self._client.infer(
-                    RERANK_MODEL,
-                    inputs,
-                    outputs=[InferRequestedOutput(SCORE)],
-                    headers=_headers(),
-                    client_timeout=EMBED_TIMEOUT,
+            with tracing.span(names.RERANK, attributes, "CLIENT"):
+                result = await self._ask(
+                    methodcaller(
+                        "infer",
+                        RERANK_MODEL,
+                        inputs,
+                        outputs=outputs,
+                        headers=_headers(),
+                        client_timeout=EMBED_TIMEOUT,
+                    )
                 )
             scores += result.as_numpy(SCORE).ravel().tolist()
         return scores
@@ -376,9 +390,42 @@ class Triton:
                         return msgspec.json.decode(card, type=LanguageModel)
         raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=GENERATE_MODEL)
 
-    async def _stream(self, inputs: list[InferInput], outputs: Sequence[str]) -> AsyncGenerator[Any]:
-        """The responses to one request to ``generate``."""
+    async def _ask(self, call: Callable[[InferenceServerClient], Awaitable[Any]], *, elsewhere: bool = True) -> Any:
+        """Asks a server; if it is gone, the next one, or, unless ``elsewhere``, only if it does not answer at all."""
+        servers = await self._servers.in_turn()
+        for server in servers:
+            try:
+                with server.busy() as client, _translated():
+                    return await call(client)
+            except TritonUnavailable as exc:
+                if len(servers) == 1 or (not elsewhere and not _is_slow(exc) and await server.is_ready()):
+                    raise
+                self._servers.leave_out(server)
+                if _is_slow(exc) or server is servers[-1]:  # whoever waits has waited long enough
+                    raise
+        raise AssertionError  # there is a server, and the last one returns or raises
 
+    async def _stream(self, inputs: list[InferInput], outputs: Sequence[str]) -> AsyncGenerator[Any]:
+        """The responses to one request to ``generate``, of the next server if one is gone before the first."""
+        servers = await self._servers.in_turn()
+        for left, server in zip(reversed(range(len(servers))), servers, strict=True):
+            begun = False
+            try:
+                with server.busy() as client:
+                    async with aclosing(self._streamed(client, inputs, outputs)) as results:
+                        async for result in results:
+                            begun = True
+                            yield result
+                return
+            except TritonUnavailable:
+                self._servers.leave_out(server)
+                if begun or not left:
+                    self._forget()
+                    raise
+
+    async def _streamed(
+        self, client: InferenceServerClient, inputs: list[InferInput], outputs: Sequence[str]
+    ) -> AsyncGenerator[Any]:
         async def requests() -> AsyncIterator[dict[str, Any]]:
             yield {
                 "model_name": GENERATE_MODEL,
@@ -388,7 +435,7 @@ class Triton:
             }
 
         # The header makes Triton end a rejected stream with a gRPC status, as it does for unary calls.
-        responses = self._client.stream_infer(requests(), headers={"triton_grpc_error": "true"} | (_headers() or {}))
+        responses = client.stream_infer(requests(), headers={"triton_grpc_error": "true"} | (_headers() or {}))
         try:
             with _translated():
                 async for result, error in responses:
@@ -398,9 +445,6 @@ class Triton:
                     final = result.get_response().parameters.get("triton_final_response")
                     if final is not None and final.bool_param:
                         return
-        except TritonUnavailable:
-            self._forget()
-            raise
         finally:
             responses.cancel()
 
@@ -414,15 +458,17 @@ class Triton:
             name = await self._served_as(model)
             parameters = {URGENT: urgent} | ({FINGERPRINT: model.fingerprint} if model is not None else {})
             try:
-                with _translated():
-                    return await self._client.infer(
-                        name,
-                        [_strings(TEXT, texts)],
-                        outputs=[InferRequestedOutput(output)],
-                        parameters=parameters,
-                        headers=_headers(),
-                        client_timeout=URGENT_TIMEOUT if urgent else EMBED_TIMEOUT,
-                    )
+                request = methodcaller(
+                    "infer",
+                    name,
+                    [_strings(TEXT, texts)],
+                    outputs=[InferRequestedOutput(output)],
+                    parameters=parameters,
+                    headers=_headers(),
+                    client_timeout=URGENT_TIMEOUT if urgent else EMBED_TIMEOUT,
+                )
+                # A server that answers lacks the model, which is then loaded there.
+                return await self._ask(request, elsewhere=name == EMBED_MODEL)
             except TritonUnavailable as exc:
                 self._forget()  # another model may be served when Triton is back
                 if model is None or not left or not _is_not_there(exc):
@@ -454,9 +500,21 @@ class Triton:
             raise ModelNotLoaded(model=model.name, detail=plain_line(exc.reason.params["detail"])) from exc
 
     async def _manage(self, action: str, fingerprints: Sequence[str]) -> None:
+        """Asks every server; those that are gone are passed over while one is there: they come back as they start."""
         inputs = [_strings(ACTION, [action], [1]), _strings(FINGERPRINTS, fingerprints, [len(fingerprints)])]
-        with _translated():
-            await self._client.infer(LOADER_MODEL, inputs, client_timeout=LOAD_TIMEOUT)
+
+        async def manage(server: Server) -> TritonUnavailable | None:
+            try:
+                with server.busy() as client, _translated():
+                    await client.infer(LOADER_MODEL, inputs, client_timeout=LOAD_TIMEOUT)
+            except TritonUnavailable as exc:
+                self._servers.leave_out(server)
+                return exc
+            return None
+
+        failed = await asyncio.gather(*(manage(server) for server in await self._servers.in_turn()))
+        if all(failed) and (first := failed[0]) is not None:
+            raise first
 
     def _forget(self) -> None:
         self._default = None
@@ -467,6 +525,12 @@ def _is_not_there(error: TritonUnavailable) -> bool:
     """Whether Triton may have answered that it does not serve the model (now), or another one in its place."""
     cause = error.__cause__
     return isinstance(cause, InferenceServerException) and str(cause.status()).rpartition(".")[2] in _NOT_THERE
+
+
+def _is_slow(error: TritonUnavailable) -> bool:
+    """Whether the time of the request ran out."""
+    cause = error.__cause__
+    return isinstance(cause, InferenceServerException) and "DEADLINE_EXCEEDED" in str(cause.status())
 
 
 def _attributes(operation: str, model: str, more: Mapping[str, int] | None = None) -> tracing.Attributes:

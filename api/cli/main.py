@@ -14,6 +14,7 @@ from api.cli.add import add
 from api.cli.admin import key_group, migrate
 from api.cli.audit import audit_group
 from api.cli.audit_log import audit_continue, audit_export_log, audit_key, audit_prove, audit_verify, hold_group
+from api.cli.backup import backup, restore
 from api.cli.batches import batch_group
 from api.cli.conversations import conversation_group
 from api.cli.doctor import doctor
@@ -21,6 +22,7 @@ from api.cli.documents import cancel, events, ls, pause, resume, retry, rm, stat
 from api.cli.evaluate import evaluate
 from api.cli.knowledge_bases import kb_group
 from api.cli.login import login, logout, profile_group, whoami
+from api.cli.mcp import mcp
 from api.cli.operations.commands import ops_group
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
@@ -112,11 +114,14 @@ for command in (
     search,
     conversation_group,
     evaluate,
+    mcp,
     audit_group,
     user_group,
     group_group,
     grant_group,
     migrate,
+    backup,
+    restore,
     key_group,
     login,
     logout,

@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import Any, BinaryIO, Literal, Protocol, Self
 
 import httpx
-from httpx_sse import SSEError, aconnect_sse
+from httpx_sse import EventSource, SSEError, aconnect_sse
 
 from activities.contracts.addresses import PREFIX
 from activities.errors import Language
 from api.client import local_env, profiles
+from api.client.mcp import Mcp
 from api.client.operations import Operations
 from api.client.paths import segment
 from api.client.people import Grants, Groups, Keys, Users
@@ -162,6 +163,7 @@ class Api:
         self.grants = Grants(self)
         self.keys = Keys(self)
         self.operations = Operations(self)
+        self.mcp = Mcp(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -238,6 +240,27 @@ class Api:
             headers={"Idempotency-Key": idempotency_key},
             timeout=httpx.Timeout(None, connect=5),
         )
+
+    async def messages(
+        self, path: str, body: dict[str, Any], headers: dict[str, str]
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """What a POST is answered with: one JSON document, or those of an event stream. Raises ApiError or Problem."""
+        accept = {"Accept": "application/json, text/event-stream"}
+        try:
+            async with self._http.stream("POST", path, json=body, headers=headers | accept) as response:
+                if response.headers.get("content-type", "").startswith("text/event-stream"):
+                    async for sse in EventSource(response).aiter_sse():
+                        if sse.data:
+                            yield json.loads(sse.data)
+                    return
+                await response.aread()
+                if response.is_error and not response.headers.get("content-type") == "application/json":
+                    raise _error(response)
+                yield _decode(response)
+        except (SSEError, json.JSONDecodeError) as exc:
+            raise Problem("not-holdfast", url=self.url, detail=str(exc)) from exc
+        except httpx.TransportError as exc:
+            raise self._lost(exc) from exc
 
     async def events(self, path: str) -> AsyncGenerator[Event, None]:
         """The events of a job until the server closes the stream.

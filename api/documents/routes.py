@@ -15,11 +15,10 @@ from litestar.openapi.spec import Parameter as OpenAPIParameter
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from activities.contracts.documents import Chunk
 from activities.contracts.names import MAX_NAME, clean_tags, only_tag
 from activities.contracts.selection import DocumentFilter, DocumentSort, Order
 from activities.contracts.stages import DocumentState
-from activities.errors import FileLost, InvalidRequest, PassagesLost
+from activities.errors import FileLost, InvalidRequest
 from activities.phrases import Phrase
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
@@ -27,6 +26,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document, KnowledgeBase, Principal
 from api.background.watches import DocumentWatches
 from api.documents.control import DocumentControl
+from api.documents.passages import live_chunks
 from api.documents.schemas import (
     ChangeDocument,
     ChunkInfo,
@@ -198,14 +198,8 @@ class DocumentController(Controller):
     async def chunks(
         self, document: Document, catalog: Catalog, blobs: Blobs, cursor: Offset = 0, limit: Limit = 100
     ) -> Page[ChunkInfo]:
-        version = document.live_version
-        indexed = await catalog.documents.indexed(document.id, version) if version is not None else None
-        if version is None or indexed is None:
-            return Page(items=[], next_cursor=None)
-        try:
-            chunks = await blobs.load(indexed.chunks_key, list[Chunk])
-        except KeyError as exc:
-            raise PassagesLost(name=document.name) from exc
+        chunks = await live_chunks(document, catalog, blobs)
+        version = document.live_version or 0
         items = [chunk_info(document.id, version, chunk) for chunk in chunks[cursor : cursor + limit]]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 

@@ -16,7 +16,7 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from activities.errors import UnknownHost
+from activities.errors import ForeignOrigin, UnknownHost
 from activities.settings import Settings, listed
 from api.http.problems import problem
 
@@ -54,7 +54,7 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 STATIC: Final = ("/web/", "/schema-assets/")
 
 #: Headers of answers that programs of other sites may read, where their site is allowed.
-EXPOSED: Final = ["Content-Disposition", "Content-Range", "Retry-After", "WWW-Authenticate"]
+EXPOSED: Final = ["Content-Disposition", "Content-Range", "Retry-After", "WWW-Authenticate", "Mcp-Session-Id"]
 
 _HOST = re.compile(r"\[(?P<v6>[0-9a-fA-F:.]+)\](?::\d{1,5})?|(?P<name>[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
@@ -112,6 +112,18 @@ def is_known(host: str, names: Collection[str]) -> bool:
     return True
 
 
+def require_own_origin(origin: str | None, settings: Settings) -> None:
+    """Refuse a page of another site, unless it may call this API. Raises ForeignOrigin.
+
+    Programs send no Origin. A page of this server has its name.
+    """
+    if origin is None or origin in listed(settings.api.cors_origins):
+        return
+    scheme, _, host = origin.partition("://")
+    if scheme not in ("http", "https") or not is_known(host, known_names(settings)):
+        raise ForeignOrigin(origin=origin[:100], setting="HOLDFAST_API_CORS_ORIGINS")
+
+
 def cors(settings: Settings) -> CORSConfig | None:
     """Which other sites' pages may call this API; none without the setting. Cookies are never taken from them."""
     origins = listed(settings.api.cors_origins)
@@ -120,7 +132,10 @@ def cors(settings: Settings) -> CORSConfig | None:
     return CORSConfig(
         allow_origins=origins,
         allow_methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range", "Accept-Language"],
+        allow_headers=[
+            *("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Range", "Accept-Language"),
+            *("Mcp-Session-Id", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name"),
+        ],
         expose_headers=EXPOSED,
     )
 

@@ -31,6 +31,7 @@ from api.openai.schemas import (
     Usage,
 )
 from api.questions.asking import Answer, Asking
+from api.questions.source_list import answer_text, cited_sources, source_list
 
 #: Seconds for which a stream's status is held back: an error that comes before the first word still has its own.
 HOLD_SECONDS = 5.0
@@ -79,13 +80,27 @@ class Sent:
 
 
 class Chat:
-    """A question that is being answered; leaving before its end cancels it."""
+    """A question that is being answered; leaving before its end cancels it.
+
+    ``lists_sources_at`` is the address of the web page, with which the sources are listed at the end of the text.
+    """
 
     def __init__(
-        self, asking: Asking, catalog: Catalog, question: Question, model: str, tokenizer: Tokenizer, prompt: str
+        self,
+        asking: Asking,
+        catalog: Catalog,
+        question: Question,
+        model: str,
+        tokenizer: Tokenizer,
+        prompt: str,
+        *,
+        lists_sources_at: str | None = None,
     ) -> None:
         self._asking, self._catalog, self._question = asking, catalog, question
         self._tokenizer, self._prompt = tokenizer, prompt
+        self._page_url = lists_sources_at
+        self._text = harmless if lists_sources_at is None else answer_text
+        self._model = model
         self._head = {"id": f"chatcmpl-{question.id}", "created": int(question.created_at.timestamp()), "model": model}
         self._begun = False
 
@@ -93,9 +108,9 @@ class Chat:
         """The whole answer; ``limit`` is the length at which it is cut, in tokens. Raises what ended it instead."""
         answer = await self._asking.answer(self._question)
         usage = await self._usage(answer.done)
-        content = harmless(answer.done.answer)
+        content = self._text(answer.done.answer)
         message = AnswerMessage(
-            content=content,
+            content=content + self._sources(answer.done),
             holdfast=views.answer_extension(self._question, answer),
             annotations=views.file_citations(content, 0, answer.done.citations),
         )
@@ -135,7 +150,8 @@ class Chat:
                     case _:
                         continue
                 if text:
-                    text = harmless(text)  # it ends behind a source's number, or is the last one: nothing is cut in two
+                    # It ends behind a source's number, or is the last one: nothing is cut in two.
+                    text = self._text(text)
                     delta = Delta(content=text) if whole else Delta(role="assistant", content=text)
                     yield self._chunk(delta, usage=usage)
                     whole += text
@@ -143,8 +159,10 @@ class Chat:
                     counted = await self._usage(event)
                     reason = _reason(event, counted, limit)
                     grounds = views.answer_extension(self._question, Answer(event, sources))
-                    begin = len(whole) - len(harmless(event.answer))
+                    begin = len(whole) - len(self._text(event.answer))
                     marks = views.file_citations(whole, max(begin, 0), event.citations)
+                    if listed := self._sources(event):
+                        yield self._chunk(Delta(content=listed), usage=usage)
                     yield self._chunk(Delta(holdfast=grounds, annotations=marks), reason, usage)
                     if include_usage:
                         yield _data(Chunk(**self._head, choices=[], usage=counted))  # type: ignore[arg-type]
@@ -153,6 +171,13 @@ class Chat:
             if not self._begun:
                 raise
             yield _data(openai_error(exc, language))
+
+    def _sources(self, done: DoneEvent) -> str:
+        """The list of the sources, in the answer's language; empty where none is wanted."""
+        if self._page_url is None:
+            return ""
+        sources = cited_sources(done.citations, self._model, self._page_url)
+        return source_list(sources, "zh" if query_language(self._question.question) == "zh" else "en")
 
     def _chunk(
         self, delta: Delta, reason: FinishReason | None = None, usage: msgspec.UnsetType | None = msgspec.UNSET

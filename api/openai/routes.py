@@ -98,7 +98,16 @@ class OpenAIController(Controller):
             listed=False,
         )
         prompt = "\n".join(each.content for each in data.messages if isinstance(each.content, str))
-        chat = Chat(asking, catalog, question, record.name, tokenizer, prompt)
+        lists = (options.sources or settings.api.chat_sources) == "text"
+        chat = Chat(
+            asking,
+            catalog,
+            question,
+            record.name,
+            tokenizer,
+            prompt,
+            lists_sources_at=settings.page_url if lists else None,
+        )
         limit = record.answers.max_tokens or settings.generate.max_tokens
         if not data.stream:
             return Response(await unless_gone(request, chat.completion(limit)))

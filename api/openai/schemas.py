@@ -39,12 +39,16 @@ class StreamOptions(Lenient, frozen=True):
 
 
 class ChatOptions(Request, frozen=True):
-    """Holdfast's own part of a request (``extra_body={"holdfast": {…}}``); see ``POST …/questions``."""
+    """Holdfast's own part of a request (``extra_body={"holdfast": {…}}``); see ``POST …/questions``.
+
+    ``sources`` says whether a list of the sources is at the end of the answer's text too (``text``).
+    """
 
     mode: AnswerMode | None = None
     documents: Annotated[list[str], Meta(max_length=100)] = []
     filter: SearchFilter | None = None
     wait_for_index: bool = False
+    sources: Literal["field", "text"] | None = None
 
 
 class ChatRequest(Lenient, frozen=True):

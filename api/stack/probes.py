@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 
+from activities.errors import TritonUnavailable
 from activities.settings import Settings
 
 #: What runs can be searched by in Temporal.
@@ -41,17 +42,20 @@ async def temporal_ready(settings: Settings) -> bool:
 
 
 async def triton_ready(settings: Settings) -> bool:
-    """Whether Triton serves all models that the settings require."""
-    from tritonclient.grpc.aio import InferenceServerClient
-    from tritonclient.utils import InferenceServerException
+    """Whether a Triton server serves all models that the settings require."""
+    from activities.stores.servers import Servers
 
     names = ["embed", "generate", *(["rerank"] if settings.rerank.model else [])]
+    servers = Servers(settings.triton.address)
     try:
-        async with InferenceServerClient(settings.triton.address) as client:
-            models = [await client.is_model_ready(name) for name in names]
-    except InferenceServerException:
+        for server in await servers.in_turn():
+            if all([await server.is_ready(name) for name in names]):
+                return True
+    except TritonUnavailable:  # no name is known
         return False
-    return all(models)
+    finally:
+        await servers.close()
+    return False
 
 
 async def port_open(host: str, port: int) -> bool:

@@ -204,6 +204,7 @@ class Stack:
         if dependents:
             await self._prepare()
             await self._supervisor.start(*(part.child for part in dependents))
+            await self._finish_restore()
         self._ready(places(self._settings, self._chosen), time.monotonic() - began)
 
     async def _wait_for(self, part: Part) -> None:
@@ -219,14 +220,24 @@ class Stack:
     async def _prepare(self) -> None:
         """Migrate the catalogue and, on the first start, create the first key and the first user."""
         from activities.stores.catalog.migrate import upgrade
+        from api.backup import after
         from api.http import auth
         from api.stack import first_user
 
         await upgrade(self._settings)
+        if after.is_marked(self._settings):
+            self._tell(await after.write_rows(self._settings))
         key = await auth.first_key(self._settings)
         local_env.write(self._settings.data_dir, local_url(self._settings), key)
         if self._show is not None:
             await first_user.introduce(self._settings, self._show)
+
+    async def _finish_restore(self) -> None:
+        """Have the stores compared, if this is the first start after a restore."""
+        from api.backup import after
+
+        if after.is_marked(self._settings):
+            await after.compare(self._settings)
 
     def _report(self, event: Ready | Died) -> None:
         title = _title(event.child)

@@ -74,6 +74,9 @@ def test_a_variable_is_named_by_its_field() -> None:
             "10.0.0.0/8",
             "https://a.test",
             "hd=example.org",
+            "text",
+            "HNSW",
+            "strong",
             "sixteen-or-more-characters",
             "0.5",
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -35,11 +36,15 @@ Say = Callable[[str], None]
 
 
 class Apis:
-    """The APIs of an installation, asked at random, as behind a load balancer."""
+    """The APIs of an installation, asked at random, as behind a load balancer.
+
+    ``repeated`` counts requests that got no response, or were refused for now, by what was seen.
+    """
 
     def __init__(self, platforms: Sequence[Platform], random: Random) -> None:
         self._platforms, self._random = platforms, random
         self._clients: list[httpx.AsyncClient] = []
+        self.repeated: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
         self._open = AsyncExitStack()
@@ -67,8 +72,9 @@ class Apis:
                 if response.status_code in wanted:
                     return response
                 assert response.status_code in (429, 503), f"{response.request.url}: {response.text}"
-            except httpx.TransportError:
-                pass
+                self.repeated[f"{response.status_code} {response.json().get('code')}"] += 1
+            except httpx.TransportError as exc:
+                self.repeated[type(exc).__name__] += 1
             assert time.monotonic() < deadline, f"no API answered within {PATIENCE_SECONDS} s"
             await asyncio.sleep(0.3)
 

@@ -19,6 +19,7 @@ from activities.stores.catalog.records import Document
 from activities.stores.milvus import Milvus
 from tests.chaos.clients import KNOWLEDGE_BASE, Upload
 from tests.chaos.run import Run
+from tests.chaos.sites import Site
 
 
 class Discrepancies(msgspec.Struct):
@@ -36,7 +37,7 @@ async def audit(run: Run) -> Discrepancies:
     """Check every store."""
     settings = run.site.platforms[0].settings
     catalog, blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
-    milvus = Milvus(settings.milvus.uri, settings.milvus.token)
+    milvus = Milvus(settings.milvus)
     try:
         knowledge_base = await catalog.knowledge_bases.get(KNOWLEDGE_BASE)
         documents = {each.id: each for each in await catalog.documents.page(knowledge_base.id, None, None, 100_000)}
@@ -47,7 +48,7 @@ async def audit(run: Run) -> Discrepancies:
         for upload in run.people.accepted:
             broken += _fate(upload, documents.get(upload.document_id))
         broken += await _batches_left(catalog, run)
-        broken += await _runs_left(run)
+        broken += await runs_left(run.site)
         generation = await catalog.knowledge_bases.generation(knowledge_base.id)
         findings.rows = await milvus.count(generation.collection)
         live = sum(each.chunks for each in documents.values() if each.live_version is not None)
@@ -59,8 +60,8 @@ async def audit(run: Run) -> Discrepancies:
         if findings.rows != live and not broken:
             broken.append(f"{findings.rows} rows in Milvus, {live} chunks in the catalogue: rows of nobody")
         broken += await _orphans(catalog, blobs, documents)
-        findings.chunks_needed = await _chunks_made(blobs)
-        findings.chunks_embedded = await asyncio.to_thread(_embedded, run)
+        findings.chunks_needed = await chunks_made(blobs)
+        findings.chunks_embedded = await asyncio.to_thread(embedded, run.site)
         broken += _work_done_again(run, findings)
         return findings
     finally:
@@ -116,9 +117,9 @@ async def _live_chunks(catalog: Catalog, blobs: Blobs, document: Document) -> in
     return len(await blobs.load(older.chunks_key or "", list[Chunk]))
 
 
-async def _runs_left(run: Run) -> list[str]:
+async def runs_left(site: Site) -> list[str]:
     """Runs that continue although nothing is pending; batches and deletions get a moment for their last step."""
-    client = await connect(run.site.platforms[0].settings.temporal)
+    client = await connect(site.platforms[0].settings.temporal)
     deadline = time.monotonic() + 60
     while True:
         left = [
@@ -138,7 +139,7 @@ async def _orphans(catalog: Catalog, blobs: Blobs, documents: dict[str, Document
     return [f"blob {sha256} belongs to no document" for sha256 in stored - known]
 
 
-async def _chunks_made(blobs: Blobs) -> int:
+async def chunks_made(blobs: Blobs) -> int:
     """Distinct texts that had to be embedded, per document; those of deleted ones are not counted."""
     total = 0
     for key in await blobs.list("chunks"):
@@ -146,10 +147,10 @@ async def _chunks_made(blobs: Blobs) -> int:
     return total
 
 
-def _embedded(run: Run) -> int:
+def embedded(site: Site) -> int:
     """Chunks that were sent to the model, according to the workers' logs (at level debug)."""
     total = 0
-    folders = [platform.settings.data_dir / "logs" for platform in run.site.platforms]
+    folders = [platform.settings.data_dir / "logs" for platform in site.platforms]
     for path in sorted(path for folder in folders for path in folder.glob("worker-bulk.log*")):
         for line in path.read_text(errors="replace").splitlines():
             if '"embedding"' in line:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from tests.activities.sync.s3 import serving_s3
 from tests.conftest import Platform, running_platform
 from tests.postgresql import running_postgresql
 
@@ -50,9 +51,9 @@ class Site:
         """The servers that may be frozen."""
         return [*DEPENDENCIES, *(("postgres",) if self.postgres else ())]
 
-    def kill(self, part: Part) -> None:
+    def kill(self, part: Part, by: signal.Signals = signal.SIGKILL) -> None:
         """Raises ProcessLookupError while the part does not run."""
-        os.kill(self.platforms[part.platform].pid_of(part.name), signal.SIGKILL)
+        os.kill(self.platforms[part.platform].pid_of(part.name), by)
 
     @contextmanager
     def frozen(self, server: str) -> Iterator[None]:
@@ -84,7 +85,7 @@ def single(folder: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def pair(folder: Path) -> Iterator[Site]:
+def pair(folder: Path, blobs: str = "") -> Iterator[Site]:
     """Two APIs and two sets of workers on one PostgreSQL; the servers are those of the first platform."""
     first, second = folder / "a", folder / "b"
     first.mkdir()
@@ -92,7 +93,7 @@ def pair(folder: Path) -> Iterator[Site]:
     with running_postgresql() as server:
         shared = LOGS | {
             "HOLDFAST_CATALOG_URL": server.create("chaos"),
-            "HOLDFAST_BLOBS_URL": (folder / "blobs").as_uri(),
+            "HOLDFAST_BLOBS_URL": blobs or (folder / "blobs").as_uri(),
         }
         with running_platform(first, **shared) as a:
             servers = {
@@ -110,3 +111,10 @@ def pair(folder: Path) -> Iterator[Site]:
             without = [argument for name in DEPENDENCIES for argument in ("--without", name)]
             with running_platform(second, *without, **(shared | servers)) as b:
                 yield Site((a, b), server.pid)
+
+
+@contextmanager
+def spread(folder: Path) -> Iterator[Site]:
+    """The same with its blobs on a server of S3: nothing of the installation is in a file of one machine."""
+    with serving_s3() as bucket, pair(folder, f"s3://{bucket.name}") as site:
+        yield site

@@ -16,7 +16,7 @@ async def disagreements(
     settings: Settings, knowledge_base: str, versions: Mapping[int, int]
 ) -> tuple[dict[str, int], list[str]]:
     """Rows of each generation's collection, and what does not agree; ``versions`` are the live ones by number."""
-    catalog, milvus = Catalog(settings.catalog_url), Milvus(settings.milvus.uri, settings.milvus.token)
+    catalog, milvus = Catalog(settings.catalog_url), Milvus(settings.milvus)
     try:
         record = await catalog.knowledge_bases.get(knowledge_base)
         found: dict[str, int] = {}

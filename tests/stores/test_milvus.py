@@ -13,8 +13,11 @@ import pytest
 from pymilvus import AsyncMilvusClient
 
 from activities.errors import MilvusUnavailable
+from activities.settings import MilvusSettings
 from activities.stores.catalog.tables import new_id
-from activities.stores.milvus import GRPC_OPTIONS, MAX_TEXT_BYTES, Hit, Milvus, Row, Scope, _schema, _stored
+from activities.stores.collection import MAX_TEXT_BYTES, schema
+from activities.stores.milvus import GRPC_OPTIONS, Hit, Milvus, Row, Scope, _stored
+from activities.stores.places import Place
 from activities.stores.vectors import Vectors
 from tests.conftest import Platform
 from tests.ports import free_port
@@ -36,15 +39,15 @@ TEXTS = [
 @pytest.fixture
 async def milvus(platform: Platform) -> AsyncIterator[Milvus]:
     """A client of the platform's Milvus."""
-    milvus = Milvus(platform.settings.milvus.uri)
+    milvus = Milvus(platform.settings.milvus)
     yield milvus
     await milvus.close()
 
 
-@pytest.fixture
-async def collection(milvus: Milvus) -> AsyncIterator[str]:
-    """A fresh collection, dropped afterwards."""
-    name = f"kb_{new_id()}_g1"
+@pytest.fixture(params=["", "@shared_of_tests"], ids=["own", "shared"])
+async def collection(milvus: Milvus, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A fresh generation, in a collection of its own or in a shared one; dropped afterwards."""
+    name = f"kb_{new_id()}_g1{request.param}"
     await milvus.create(name, DIMENSION)
     yield name
     await milvus.drop(name)
@@ -81,7 +84,7 @@ async def test_creating_a_collection_again_changes_nothing(milvus: Milvus, colle
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
     await milvus.create(collection, DIMENSION)
     await asyncio.gather(*(milvus.create(collection, DIMENSION) for _ in range(3)))
-    assert collection in await milvus.collections()
+    assert Place.parse(collection).collection in await milvus.collections()
     assert await milvus.count(collection) == 1
 
 
@@ -156,8 +159,8 @@ async def test_a_collection_that_another_client_dropped_is_made_again(
     milvus: Milvus, collection: str, platform: Platform
 ) -> None:
     """A client's cached state of a collection lasts until a call contradicts it."""
-    other = Milvus(platform.settings.milvus.uri)
-    await other.drop(collection)
+    other = Milvus(platform.settings.milvus)
+    await other.drop(Place.parse(collection).collection)
     await other.close()
     with pytest.raises(KeyError):
         await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
@@ -305,7 +308,7 @@ async def test_rows_and_vectors_must_match(milvus: Milvus, collection: str) -> N
 
 async def test_a_milvus_that_is_down_is_an_outage() -> None:
     """Nothing listens on the port: no call reads as "nothing found" or as a missing collection."""
-    milvus = Milvus(f"http://127.0.0.1:{free_port()}")
+    milvus = Milvus(MilvusSettings(uri=f"http://127.0.0.1:{free_port()}"))
     for action in (
         milvus.ping(),
         milvus.collections(),
@@ -327,7 +330,7 @@ async def test_a_milvus_that_is_down_is_an_outage() -> None:
 async def test_a_milvus_that_never_answers_is_an_outage() -> None:
     """The port accepts connections but never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        milvus = Milvus(f"http://127.0.0.1:{server.getsockname()[1]}")
+        milvus = Milvus(MilvusSettings(uri=f"http://127.0.0.1:{server.getsockname()[1]}"))
         with pytest.raises(MilvusUnavailable) as caught:
             await milvus.ping()
         assert caught.value.reason.params["detail"]
@@ -351,14 +354,15 @@ async def test_rows_are_counted_by_version_over_many_pages(
     for group in (rows(TEXTS[:3]), rows(TEXTS[:2], version=2), rows(TEXTS[:1], TWO)):
         await milvus.upsert(collection, group, vectors(len(group)))
     client = AsyncMilvusClient(platform.settings.milvus.uri, grpc_options=GRPC_OPTIONS)
-    await client.insert(collection, [_stored(foreign) | {"dense": vectors(1)[0]}])
+    place = Place.parse(collection)
+    await client.insert(place.collection, [_stored(foreign, place) | {"dense": vectors(1)[0]}])
     await client.close()
     found: Counter[tuple[str, int]] = Counter()
     async for page in milvus.versions(collection):
         assert sum(page.values()) <= 2
         found.update(page)
     assert found == {(ONE, 1): 3, (ONE, 2): 2, (TWO, 1): 1}
-    assert collection in await milvus.collections()
+    assert Place.parse(collection).collection in await milvus.collections()
 
 
 async def test_a_missing_collection_has_no_versions(milvus: Milvus) -> None:
@@ -372,7 +376,7 @@ async def test_an_interrupted_creation_of_a_collection_is_completed(milvus: Milv
     """It takes several calls. In between the collection is missing, not an outage; the next creator completes it."""
     name = f"kb_{new_id()}_g1"
     client = AsyncMilvusClient(platform.settings.milvus.uri, grpc_options=GRPC_OPTIONS)
-    await client.create_collection(name, schema=_schema(DIMENSION))
+    await client.create_collection(name, schema=schema(DIMENSION, shared=False, is_lite=True))
     with pytest.raises(KeyError):
         await milvus.search_dense(name, vectors(1)[0], 1)
     await asyncio.gather(*(milvus.create(name, DIMENSION) for _ in range(4)))

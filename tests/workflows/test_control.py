@@ -50,7 +50,7 @@ async def state_is(api: httpx.AsyncClient, document_id: str, *states: str) -> di
 async def rows(platform: Platform, document_id: str) -> int:
     """Rows of a document in the vector store."""
     catalog = Catalog(platform.settings.catalog_url)
-    milvus = Milvus(platform.settings.milvus.uri, platform.settings.milvus.token)
+    milvus = Milvus(platform.settings.milvus)
     try:
         document = await catalog.documents.get(document_id)
         generation = await catalog.knowledge_bases.generation(document.knowledge_base_id)

@@ -87,7 +87,7 @@ async def test_what_is_not_deleted_stays_whoever_starts_its_deletion(
     """A deletion that was started around the API ends with a reason, stops no run and removes nothing."""
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     (indexing,) = await upload(api, kb, ("big.txt", big()))
-    catalog, milvus = Catalog(platform.settings.catalog_url), Milvus(platform.settings.milvus.uri)
+    catalog, milvus = Catalog(platform.settings.catalog_url), Milvus(platform.settings.milvus)
     blobs = Blobs(platform.settings.blobs_url)
     record = await catalog.knowledge_bases.get(kb)
     names = {"knowledge_base_id": record.id, "knowledge_base": kb, "actor": "eve"}

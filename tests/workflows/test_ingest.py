@@ -254,7 +254,7 @@ async def test_equal_content_under_two_names_survives_the_deletion_of_one(api: h
 async def rows(platform: Platform, kb: str, document_id: str) -> int:
     """Rows of a document in Milvus."""
     catalog = Catalog(platform.settings.catalog_url)
-    milvus = Milvus(platform.settings.milvus.uri)
+    milvus = Milvus(platform.settings.milvus)
     try:
         record = await catalog.knowledge_bases.get(kb)
         generation = await catalog.knowledge_bases.generation(record.id)

@@ -35,6 +35,7 @@ from activities.stores.milvus import Milvus, Row
 from activities.stores.triton import Triton
 from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
 from tests.documents import long_text
+from tests.workflows.test_reindex import share_collection
 from tests.workflows.test_replay import replayer
 from workflows.client.schedules import RECONCILE, schedule_reconcile
 from workflows.contracts import ReconcileJob, ReconcileReport
@@ -113,7 +114,7 @@ async def stores(platform: Platform, temporal: Client) -> AsyncIterator[Stores]:
     triton = Triton(settings.triton.address)
     dimension = (await triton.card()).dimension
     await triton.close()
-    catalog, milvus = Catalog(settings.catalog_url), Milvus(settings.milvus.uri)
+    catalog, milvus = Catalog(settings.catalog_url), Milvus(settings.milvus)
     stores = Stores(platform, catalog, milvus, Blobs(settings.blobs_url), temporal, dimension)
     await stores.settled()
     yield stores
@@ -247,12 +248,14 @@ async def test_runs_without_rows_are_canceled(
 async def test_unfinished_deletions_are_finished(
     api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
 ) -> None:
-    """A document and a knowledge base that were hidden but never purged leave nothing either."""
+    """A document and a knowledge base that were hidden but never purged leave nothing, in a shared collection too."""
     other = f"test-{uuid.uuid4().hex[:12]}"
     await api.post("/knowledge-bases", json={"name": other})
+    share_collection(stores.platform, other)
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     await ready(api, other, ("leave.txt", LEAVE.encode()))
     collection, doomed = await stores.collection(kb), await stores.collection(other)
+    assert ("@shared_" in doomed, await stores.milvus.count(doomed)) == (True, 1)
     await stores.catalog.documents.delete(document["id"], "ann")
     await stores.catalog.knowledge_bases.delete(other, "ann")
     assert "unfinished_deletions" not in await stores.reconcile(grace=600)
@@ -262,7 +265,7 @@ async def test_unfinished_deletions_are_finished(
 
     async def gone() -> bool:
         rows = stores.sql("SELECT id FROM documents WHERE id = ?", document["id"])
-        return not rows and doomed not in await stores.milvus.collections()
+        return not rows and await stores.milvus.count(doomed) == 0
 
     await assert_eventually(gone)
     assert await stores.milvus.count(collection, document["id"]) == 0
@@ -344,16 +347,28 @@ async def test_orphaned_rows_are_purged(api: httpx.AsyncClient, stores: Stores, 
 
 
 async def test_only_our_own_collections_are_dropped(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
-    """One of an unknown generation is dropped; one of a foreign knowledge base is only reported."""
+    """One of an unknown generation is dropped, as is a retired one's part of a shared collection.
+
+    One of a foreign knowledge base is only reported.
+    """
     record = await stores.catalog.knowledge_bases.get(kb)
     ours, foreign, other = f"kb_{record.id}_g99", f"kb_{new_id()}_g1", "somebody_elses"
+    retired = f"kb_{record.id}_g98@shared_ffffffffffffffff"
+    stores.sql(
+        "INSERT INTO generations (knowledge_base_id, generation, collection, model_fingerprint, phase, created_at)"
+        " VALUES (?, 98, ?, ?, 'retired', '2026-01-01 00:00:00.000000')",
+        record.id, retired.removesuffix("_ffffffffffffffff"), "f" * 64,
+    )  # fmt: skip
+    await stores.milvus.create(retired, stores.dimension)
+    await stores.insert(retired, new_id(), 1)
     for name in (ours, foreign, other):
         await stores.milvus.create(name, stores.dimension)
     try:
         findings = await stores.reconcile()
         assert findings["unknown_collections"] == Discrepancy(
-            kind="unknown_collections", count=1, mended=1, examples=[ours]
+            kind="unknown_collections", count=2, mended=2, examples=[ours, retired]
         )
+        assert await stores.milvus.count(retired) == 0
         assert findings["foreign_collections"] == Discrepancy(kind="foreign_collections", count=1, examples=[foreign])
         there = await stores.milvus.collections()
         assert [name in there for name in (ours, foreign, other)] == [False, True, True]

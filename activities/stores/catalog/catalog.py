@@ -50,9 +50,10 @@ from activities.stores.catalog.webhooks.endpoints import Endpoints
 class Catalog:
     """The catalogue, one attribute per subject. All methods raise CatalogUnavailable while the database is down."""
 
-    def __init__(self, url: str, *, checkpoints: bool = True, connections: int = 15) -> None:
+    def __init__(self, url: str, *, checkpoints: bool = True, connections: int = 15, collections: int = 1000) -> None:
+        """``collections`` index generations have a Milvus collection of their own, further ones share one."""
         self._engine = Engine(url, checkpoints=checkpoints, connections=connections)
-        self.knowledge_bases = KnowledgeBases(self._engine)
+        self.knowledge_bases = KnowledgeBases(self._engine, collections)
         self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)
         self.document_list = DocumentList(self._engine, self.documents, self.knowledge_bases)
@@ -78,7 +79,7 @@ class Catalog:
         self.stalled_runs = StalledRuns(self._engine)
         self.references = References(self._engine)
         self.retention = Retention(self._engine)
-        self.generations = Generations(self._engine)
+        self.generations = Generations(self._engine, collections)
         self.reindexes = Reindexes(self._engine)
         self.schedules = Schedules(self._engine)
         self.old_documents = OldDocuments(self._engine)

@@ -17,6 +17,7 @@ from activities.contracts.reindex import DocumentToBuild, Switched
 from activities.contracts.stages import PENDING
 from activities.errors import NotFound, WrongState
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
+from activities.stores.catalog.generation_rows import generation_record, new_collection
 from activities.stores.catalog.mapping import READING, lock_knowledge_base, record_indexed
 from activities.stores.catalog.records import LivePlan
 from activities.stores.catalog.tables import (
@@ -34,8 +35,8 @@ from activities.stores.catalog.tables import (
 class Generations:
     """What re-indexes do with index generations in the catalogue."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, collections: int) -> None:
+        self._engine, self._collections = engine, collections
 
     # --- building -----------------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@ class Generations:
             if row.finished_at is not None or (found is not None and found.phase == "retired"):
                 raise WrongState(state="retired")
             if found is None:
-                session.add(_generation(row, row.generation))
+                session.add(await _generation(session, row, row.generation, self._collections))
 
     async def to_build(self, knowledge_base_id: str, generation: int, after: str, limit: int) -> list[DocumentToBuild]:
         """Live documents that are missing in the generation, by id, after ``after``."""
@@ -179,7 +180,7 @@ class Generations:
                 raise WrongState(state="live")
             found = await session.get(GenerationRow, (row.knowledge_base_id, generation))
             if found is None:
-                found = _generation(row, generation)
+                found = await _generation(session, row, generation, self._collections)
                 session.add(found)
             found.phase = "retired"
             members = await session.execute(_of_generation(row.knowledge_base_id, generation))
@@ -188,7 +189,7 @@ class Generations:
                 keys |= {chunks_key: sha256, vectors_key: sha256}
                 if reading is not None:
                     keys[reading["parsed_key"]] = sha256
-            return found.collection, keys
+            return generation_record(found).collection, keys
 
     async def forget_retired(self, id: str, generation: int) -> None:
         """Forgets what was in a retired generation. Raises NotFound."""
@@ -291,11 +292,11 @@ def _set_chunks(knowledge_base_id: str, generation: int) -> Any:
     )
 
 
-def _generation(row: ReindexRow, number: int) -> GenerationRow:
+async def _generation(session: Transaction, row: ReindexRow, number: int, collections: int) -> GenerationRow:
     return GenerationRow(
         knowledge_base_id=row.knowledge_base_id,
         generation=number,
-        collection=f"kb_{row.knowledge_base_id}_g{number}",
+        collection=await new_collection(session, row.knowledge_base_id, number, collections),
         phase="building",
         max_tokens=row.max_tokens,
         overlap_tokens=row.overlap_tokens,

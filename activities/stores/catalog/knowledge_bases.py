@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
 from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.questions import AnswerSettings
-from activities.contracts.reindex import GenerationPhase
 from activities.errors import NameTaken, NotFound, StillInUse
 from activities.stores.catalog.audit_log.holds import require_not_held
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.generation_rows import generation_record, new_collection
 from activities.stores.catalog.mapping import IS_LIVE_GENERATION
 from activities.stores.catalog.people.tables import GrantRow
 from activities.stores.catalog.records import Generation, KnowledgeBase
@@ -35,8 +36,8 @@ from activities.stores.catalog.tables import (
 class KnowledgeBases:
     """Knowledge bases and index generations in the catalogue."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, collections: int) -> None:
+        self._engine, self._collections = engine, collections
 
     async def create(
         self,
@@ -66,7 +67,8 @@ class KnowledgeBases:
             async with self._engine.write() as session:
                 session.add(row)
                 await session.flush()
-                generation = GenerationRow(knowledge_base_id=row.id, generation=1, collection=f"kb_{row.id}_g1")
+                collection = await new_collection(session, row.id, 1, self._collections)
+                generation = GenerationRow(knowledge_base_id=row.id, generation=1, collection=collection)
                 if embedding is not None:
                     generation.model, generation.model_fingerprint = embedding.name, embedding.fingerprint
                 session.add(generation)
@@ -207,6 +209,17 @@ class KnowledgeBases:
         async with self._engine.read() as session:
             return [generation_record(row) for row in await session.scalars(query)]
 
+    async def has_news(self, id: str, since: datetime) -> bool:
+        """Whether a version was published since a moment, or the knowledge base switched to another generation."""
+        published = select(VersionRow.document_id).where(
+            VersionRow.knowledge_base_id == id, VersionRow.published_at > since
+        )
+        query = select(KnowledgeBaseRow.id).where(
+            KnowledgeBaseRow.id == id, or_(KnowledgeBaseRow.updated_at > since, published.exists())
+        )
+        async with self._engine.read() as session:
+            return await session.scalar(query) is not None
+
     async def claim_model(self, generation: Generation, model: str, fingerprint: str) -> Generation:
         """Binds a generation to an embedding model unless it is already bound; returns it with its model.
 
@@ -242,16 +255,4 @@ def _record(row: KnowledgeBaseRow) -> KnowledgeBase:
         created_at=row.created_at,
         updated_at=row.updated_at,
         answers=msgspec.convert(row.answers or {}, AnswerSettings),
-    )
-
-
-def generation_record(row: GenerationRow) -> Generation:
-    """The record of a generation's row."""
-    return Generation(
-        knowledge_base_id=row.knowledge_base_id,
-        generation=row.generation,
-        collection=row.collection,
-        model=row.model,
-        model_fingerprint=row.model_fingerprint,
-        phase=msgspec.convert(row.phase, GenerationPhase),
     )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 ASKING: dict[str, tuple[str, str]] = {
     # --- conversations ---
+    "help.mcp": (
+        "Give an assistant that starts this command tools to search and ask (Model Context Protocol over stdio).",
+        "为启动此命令的助手程序提供检索和提问工具（通过标准输入输出的模型上下文协议）。",
+    ),
     "help.ask_conversation": (
         "Continue this conversation (uses its knowledge base).",
         "继续该会话（使用其知识库）。",

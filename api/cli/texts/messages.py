@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
 from api.cli.texts.audit_log import AUDIT_LOG
+from api.cli.texts.backup import BACKUP
+from api.cli.texts.doctor import DOCTOR
 from api.cli.texts.gate import GATE
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
     **AUDIT_LOG,
+    **BACKUP,
+    **DOCTOR,
     **OPERATING,
     **OPERATIONS,
     **PEOPLE,
@@ -428,12 +432,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no-hits": ("No passage was found.", "没有找到相关段落。"),
     # --- doctor ---
     "doctor.settings": ("settings", "设置"),
-    "doctor.disk": ("disk", "磁盘"),
-    "doctor.disk_free": ("{free:.1f} GB free for {path}", "{path} 可用空间 {free:.1f} GB"),
-    "doctor.disk_do": (
-        "free some space, or set HOLDFAST_DATA to a larger disk",
-        "请清理空间，或将 HOLDFAST_DATA 设到更大的磁盘",
-    ),
     "doctor.key": ("API key", "API 密钥"),
     "doctor.key_none": ("no key in the settings or {path}", "设置和 {path} 中都没有密钥"),
     "doctor.key_do": (

@@ -25,7 +25,7 @@ from activities.telemetry.origin import Origin
 from api.http.access import GRANTED, REFUSED, Needs, declaration
 from api.http.problems import CODE, problem
 from api.http.recording.recorder import Recorder, Refusals
-from api.http.recording.routes import RECORDED, ROUTES, Reads, Row
+from api.http.recording.routes import RECORDED, ROUTES, Reads, Row, When
 
 #: The header of an answer by which its events are found in the audit trail.
 REQUEST_ID: Final = "X-Request-Id"
@@ -90,21 +90,28 @@ class Recording:
 
     async def _record(self, scope: Scope, status: HTTPStatus, request_id: str) -> None:
         row = row_of(scope)
-        services = scope["litestar_app"].state
-        if row is None or "recorder" not in services:
-            return
-        recorder: Recorder = services.recorder
-        refusals: Refusals = services.refusals
-        if status < HTTPStatus.BAD_REQUEST:
-            if row.when in self._recorded:
-                await recorder.record(_event(scope, row, request_id))
-        elif is_recorded_refusal(row, status, guarded=bool(scope["state"].get(REFUSED))):
-            outcome = "failed" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused"
-            event = _event(scope, row, request_id, status=int(status))
-            action = NO_KEY if status == HTTPStatus.UNAUTHORIZED else row.action
-            code = scope["state"].get(CODE)
-            replaced = {name: getattr(event, name) for name in event.__struct_fields__}
-            await refusals.record(NewEvent(**replaced | {"outcome": outcome, "action": action, "code": code}))
+        if row is not None and "recorder" in scope["litestar_app"].state:
+            await record(scope, row, status, request_id, self._recorded)
+
+
+async def record(scope: Scope, row: Row, status: HTTPStatus, request_id: str, recorded: frozenset[When]) -> None:
+    """Record what came of a request, or of a call in it, that ``row`` describes. Raises NotRecorded.
+
+    ``recorded`` says which reads are recorded. The objects are those that were granted to the request.
+    """
+    services = scope["litestar_app"].state
+    recorder: Recorder = services.recorder
+    refusals: Refusals = services.refusals
+    if status < HTTPStatus.BAD_REQUEST:
+        if row.when in recorded:
+            await recorder.record(_event(scope, row, request_id))
+    elif is_recorded_refusal(row, status, guarded=bool(scope["state"].get(REFUSED))):
+        outcome = "failed" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused"
+        event = _event(scope, row, request_id, status=int(status))
+        action = NO_KEY if status == HTTPStatus.UNAUTHORIZED else row.action
+        code = scope["state"].get(CODE)
+        replaced = {name: getattr(event, name) for name in event.__struct_fields__}
+        await refusals.record(NewEvent(**replaced | {"outcome": outcome, "action": action, "code": code}))
 
 
 def _status_of(message: Message, scope: Scope) -> HTTPStatus | None:

@@ -216,9 +216,18 @@ GET    /api/v1/operations/events                              operations.read   
 GET    /api/v1/operations/jobs                                operations.read      metadata
 POST   /api/v1/operations/failures/retry                      failures.retry       own
 GET    /api/v1/me                                             access.refuse        never
+POST   /mcp                                                   access.refuse        never
 GET    /api/v1/formats                                        access.refuse        never
 GET    /metrics                                               operations.read      never
 """
+
+#: Calls of tools of the Model Context Protocol, all of which come by ``POST /mcp``.
+TOOLS: Final[dict[str, Row]] = {
+    "list_knowledge_bases": Row("knowledge_base.list", "metadata"),
+    "search": Row("knowledge_base.search", "content"),
+    "fetch": Row("document.chunks", "content"),
+    "ask": Row("question.ask", "own"),
+}
 
 
 def _parsed(*tables: str) -> dict[str, Row]:

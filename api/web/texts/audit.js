@@ -123,6 +123,8 @@ export const SENTENCES = {
   'audit.list': ['{actor} {ok|read|tried to read} the audit trail{what}', '{actor} {ok|查看了|尝试查看}审计日志{what}'],
   'audit.prove': ['{actor} {ok|made|tried to make} a proof of the question{what}', '{actor} {ok|生成了|尝试生成}问题{what}的证明'],
   'audit.read': ['{actor} {ok|read|tried to read} the record of the question{what}', '{actor} {ok|查看了|尝试查看}问题{what}的完整记录'],
+  'backup.create': ['{actor} {ok|made|tried to make} a backup of the platform{what}', '{actor} {ok|备份了|尝试备份}平台{what}'],
+  'backup.restore': ['The platform was restored from a backup{what}', '平台已从备份恢复{what}'],
   'batch.cancel': ['{actor} {ok|canceled|tried to cancel} the batch{what}', '{actor} {ok|取消了|尝试取消}批次{what}'],
   'batch.close': ['{actor} {ok|closed|tried to close} the batch{what}', '{actor} {ok|关闭了|尝试关闭}批次{what}'],
   'batch.create': ['{actor} {ok|created|tried to create} the batch{what}', '{actor} {ok|创建了|尝试创建}批次{what}'],

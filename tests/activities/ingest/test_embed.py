@@ -110,10 +110,10 @@ async def test_vectors_are_those_of_their_chunks(step: Step) -> None:
 
 @pytest.mark.parametrize(("batch_size", "in_flight"), [(8, 2), (8, 16), (64, 2), (64, 8), (256, 3)])
 async def test_requests_in_flight_are_as_many_as_set(tmp_path: Path, batch_size: int, in_flight: int) -> None:
-    """Whatever the size of a request: a GPU takes as many texts at once as a whole group has."""
+    """Whatever the size of a request, and while slow saves are under way: a GPU takes a whole group at once."""
 
     class Counting(Triton):
-        running = most = 0
+        running = most = most_beside_saves = 0
 
         async def embed(
             self, texts: Sequence[str], *, urgent: bool = False, model: EmbeddingModel | None = None
@@ -121,13 +121,25 @@ async def test_requests_in_flight_are_as_many_as_set(tmp_path: Path, batch_size:
             assert model == card.identity
             self.running += 1
             self.most = max(self.most, self.running)
+            if blobs.saving >= 2:
+                self.most_beside_saves = max(self.most_beside_saves, self.running)
             for _ in range(100):  # all others that may start have started then
                 await asyncio.sleep(0)
             self.running -= 1
             return np.ones((len(texts), 2), dtype=np.float32)
 
+    class Slow(Blobs):
+        saving = 0
+
+        async def save(self, key: str, value: object) -> None:
+            self.saving += 1
+            for _ in range(1000):
+                await asyncio.sleep(0)
+            await super().save(key, value)
+            self.saving -= 1
+
     card = ModelCard(model="m", fingerprint="f", dimension=2, max_tokens=9, batch_size=batch_size)
-    triton, blobs = Counting("127.0.0.1:1"), Blobs(tmp_path.as_uri())
+    triton, blobs = Counting("127.0.0.1:1"), Slow(tmp_path.as_uri())
     texts = {digest(text): text for text in rules(20 * GROUP)}
     environment = ActivityEnvironment()
     settings = EmbedSettings(requests_in_flight=in_flight)
@@ -135,6 +147,7 @@ async def test_requests_in_flight_are_as_many_as_set(tmp_path: Path, batch_size:
     await triton.close()
     assert made.keys() == texts.keys()
     assert triton.most == in_flight
+    assert triton.most_beside_saves == in_flight
 
 
 async def test_only_the_result_is_left(step: Step) -> None:

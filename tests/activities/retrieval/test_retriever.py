@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from activities.ingest.publish import PublishActivities
 from activities.retrieval.passages import SourceTexts
 from activities.retrieval.retriever import CANDIDATES, PASSAGES, Retriever
 from activities.runtime.lanes import Lane
-from activities.settings import GenerateSettings, load
+from activities.settings import GenerateSettings, MilvusSettings, load
 from activities.stores.blob_keys import digest
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -43,6 +43,7 @@ from activities.stores.vectors import Vectors, vector_set
 from tests.activities.answering.test_generation import Watched
 from tests.conftest import Platform
 from tests.ports import free_port
+from tests.stores.catalog.conftest import sql
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
 VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
@@ -65,7 +66,7 @@ class Library:
     triton: Triton
     blobs: Blobs
     kb: KnowledgeBase
-    milvus_uri: str
+    milvus_settings: MilvusSettings
 
     @property
     def retriever(self) -> Retriever:
@@ -136,8 +137,8 @@ async def library(tmp_path: Path, platform: Platform) -> AsyncIterator[Library]:
     catalog = Catalog(settings.catalog_url)
     kb = await catalog.knowledge_bases.create("kb", "", "", Chunking(), "ann")
     collection = (await catalog.knowledge_bases.generation(kb.id)).collection
-    milvus, triton = Milvus(platform.settings.milvus.uri), Triton(platform.settings.triton.address)
-    yield Library(catalog, milvus, triton, Blobs(settings.blobs_url), kb, platform.settings.milvus.uri)
+    milvus, triton = Milvus(platform.settings.milvus), Triton(platform.settings.triton.address)
+    yield Library(catalog, milvus, triton, Blobs(settings.blobs_url), kb, platform.settings.milvus)
     await milvus.drop(collection)
     await milvus.close()
     await triton.close()
@@ -266,7 +267,7 @@ async def test_an_outage_is_never_an_empty_answer(library: Library) -> None:
     """Neither a missing store nor a missing collection reads as "nothing found"."""
     await library.add("a.md", LEAVE)
     gone = f"127.0.0.1:{free_port()}"
-    triton, milvus = Triton(gone), Milvus(f"http://{gone}")
+    triton, milvus = Triton(gone), Milvus(MilvusSettings(uri=f"http://{gone}"))
     with pytest.raises(TritonUnavailable):
         await Retriever(library.milvus, triton, library.catalog).search(library.kb.id, "annual leave")
     with pytest.raises(MilvusUnavailable):
@@ -405,20 +406,79 @@ async def test_live_passages_are_found_behind_very_many_dead_ones(
         assert [document for document, _, _ in await library.found("unused annual leave", mode=mode)] == [kept]
 
 
+class Lagging(Milvus):
+    """A cluster on which whatever need not be new is not found; keeps what was asked for."""
+
+    def __init__(self, settings: MilvusSettings, published: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(settings)
+        self.published, self.asked = published, list[bool]()
+
+    async def may_lag(self) -> bool:
+        """Always."""
+        return True
+
+    async def search_keyword(
+        self, collection: str, query: str, limit: int, scope: Scope = EVERYTHING, *, newest: bool = True
+    ) -> list[Hit]:
+        """See `Milvus.search_keyword`; a document is published meanwhile."""
+        self.asked.append(newest)
+        if newest:
+            return await super().search_keyword(collection, query, limit, scope)
+        await self.published()
+        return []
+
+
+async def test_what_is_ready_is_found_on_a_cluster_that_lags(library: Library, tmp_path: Path) -> None:
+    """Within seconds of a publication, also one that overtakes the search; only later, a search need not wait."""
+    later: list[tuple[str, int]] = []
+
+    async def publish() -> None:
+        for id, version in later:
+            await library.publish(id, version)
+        later.clear()
+
+    milvus = Lagging(library.milvus_settings, publish)
+    retriever = Retriever(milvus, library.triton, library.catalog)
+
+    async def found() -> list[str]:
+        passages = (await retriever.search(library.kb.id, "annual leave", mode="keyword")).passages
+        return [passage.row.document_id for passage in passages]
+
+    async def age() -> None:
+        milvus.asked.clear()
+        url = f"sqlite+aiosqlite:///{tmp_path / 'catalog.db'}"
+        for table, column in (("knowledge_bases", "updated_at"), ("versions", "published_at")):
+            await sql(url, f"UPDATE {table} SET {column} = '2026-01-01 00:00:00.000000' WHERE {column} IS NOT NULL")
+
+    id = await library.add("a.md", LEAVE)
+    assert (await found(), milvus.asked) == ([id], [True])
+    await age()
+    assert (await found(), milvus.asked) == ([], [False])
+    await age()
+    later.append(await library.index("b.md", f"{LEAVE} Also of others."))
+    other = later[0][0]
+    assert (set(await found()), milvus.asked) == ({id, other}, [False, True])
+    await milvus.close()
+
+
 class Counted(Milvus):
     """Keeps the scope of each search."""
 
     scopes: list[Scope]
 
-    async def search_dense(self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
+    async def search_dense(
+        self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING, *, newest: bool = True
+    ) -> list[Hit]:
         """See `Milvus.search_dense`."""
         self.scopes.append(scope)
-        return await super().search_dense(collection, vector, limit, scope)
+        return await super().search_dense(collection, vector, limit, scope, newest=newest)
 
-    async def search_keyword(self, collection: str, query: str, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
+    async def search_keyword(
+        self, collection: str, query: str, limit: int, scope: Scope = EVERYTHING, *, newest: bool = True
+    ) -> list[Hit]:
         """See `Milvus.search_keyword`."""
         self.scopes.append(scope)
-        return await super().search_keyword(collection, query, limit, scope)
+        return await super().search_keyword(collection, query, limit, scope, newest=newest)
 
 
 @pytest.fixture
@@ -426,7 +486,7 @@ async def counted(library: Library, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     """A retriever that takes the ids of documents early, and the scopes of its searches."""
     monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
     monkeypatch.setattr(retrieve_module, "MAX_CANDIDATES", CANDIDATES * 4)
-    milvus = Counted(library.milvus_uri)
+    milvus = Counted(library.milvus_settings)
     milvus.scopes = []
     yield Retriever(milvus, library.triton, library.catalog), milvus.scopes
     await milvus.close()

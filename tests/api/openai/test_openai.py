@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -102,6 +103,28 @@ async def test_a_document_makes_no_client_load_anything(
         text, grounds = choice.message.content or "", (choice.message.model_extra or {})["holdfast"]
     assert grounds["citations"][0]["quote"] == lynx
     assert text.startswith(lynx.replace("<img", "\\<img").replace("![", "!\\["))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_sources_can_stand_in_the_text(
+    client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str, streamed: bool
+) -> None:
+    """On request, at its end, in its language; the recorded answer and the places of its numbers stay as they are."""
+    asked: Any = {"model": handbook, "messages": asking("签证费用由谁承担？")}
+    asked["extra_body"] = {"holdfast": {"sources": "text"}}
+    if streamed:
+        chunks = [chunk async for chunk in await client.chat.completions.create(**asked, stream=True)]
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        extra: Any = chunks[-1].choices[0].delta.model_extra
+    else:
+        (choice,) = (await client.chat.completions.create(**asked)).choices
+        text, extra = choice.message.content or "", choice.message.model_dump()
+    grounds = extra["holdfast"]
+    answer, listed = text.split("\n\n**来源**\n\n")
+    assert answer == grounds["answer"] == (await api.get(f"/questions/{grounds['question_id']}")).json()["answer"]
+    page = f"{str(client.base_url).removesuffix('v1/')}#/kb/{handbook}/documents"
+    assert listed == f"* [1] `签证.txt`: <{page}?search={quote('签证.txt')}>"
+    assert [each["index"] for each in extra["annotations"]] == [answer.index("[1]")]
 
 
 async def test_a_question_of_a_client_is_in_no_list(client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str) -> None:

@@ -71,7 +71,7 @@ async def test_the_last_of_equal_documents_takes_their_bytes(
 ) -> None:
     """Two documents with the same content that are deleted at the same time leave no bytes."""
     blobs = Blobs(settings.blobs_url)
-    milvus = Milvus(settings.milvus.uri)  # not called: the rows are purged already
+    milvus = Milvus(settings.milvus)  # not called: the rows are purged already
     removing = DeletionActivities(blobs, milvus, catalog, unload)
     for n in range(6):  # the order of the steps is random
         sha256 = str(n) * 64

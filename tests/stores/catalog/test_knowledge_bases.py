@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import AnswerSettings
 from activities.errors import NameTaken, NotFound
+from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase
 from tests.stores.catalog.conftest import accepted, created, publishing
@@ -72,6 +74,42 @@ async def test_an_index_belongs_to_the_first_model_that_fills_it(catalog: Catalo
     assert late == claims[0] == await catalog.knowledge_bases.generation(kb.id)
     with pytest.raises(NotFound):
         await catalog.knowledge_bases.claim_model(msgspec.structs.replace(generation, generation=9), "m", "f")
+
+
+async def test_past_a_number_of_collections_further_ones_are_shared(settings: Settings) -> None:
+    """By generations of one model; a deleted or retired one makes room, and re-indexing takes the room."""
+    few = Catalog(settings.catalog_url, collections=2)
+    one, two, three = [await created(few, name) for name in ("one", "two", "three")]
+    places = [(await few.knowledge_bases.generation(each.id)).collection for each in (one, two, three)]
+    assert places == [f"kb_{one.id}_g1", f"kb_{two.id}_g1", f"kb_{three.id}_g1@shared"]
+    generation = await few.knowledge_bases.generation(three.id)
+    claimed = await few.knowledge_bases.claim_model(generation, "model", "f" * 64)
+    assert claimed == await few.knowledge_bases.generation(three.id)
+    assert claimed.collection == f"kb_{three.id}_g1@shared_ffffffffffffffff"
+    assert [each.collection for each in (await few.operations.generations.page(9)) if "@" in each.collection] == [
+        claimed.collection
+    ]
+    assert await few.references.ended_in_shared(("", 0), 9) == []
+    await few.knowledge_bases.delete("one", "ann")
+    await few.knowledge_bases.delete("three", "ann")
+    assert await few.references.ended_in_shared(("", 0), 9) == [claimed]
+    assert await few.references.ended_in_shared((three.id, 1), 9) == []
+    four = await created(few, "four")
+    assert (await few.knowledge_bases.generation(four.id)).collection == f"kb_{four.id}_g1"
+    await few.close()
+
+
+async def test_news_are_publications_and_switches(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Of this knowledge base, since the moment."""
+    created_at, other = datetime.now(UTC), await created(catalog, "other")
+    assert not await catalog.knowledge_bases.has_news(kb.id, created_at)
+    id = await accepted(catalog, kb)
+    assert not await catalog.knowledge_bases.has_news(kb.id, created_at)
+    await catalog.documents.publish(publishing(id, 1))
+    assert await catalog.knowledge_bases.has_news(kb.id, created_at)
+    assert not await catalog.knowledge_bases.has_news(kb.id, datetime.now(UTC))
+    await catalog.knowledge_bases.update("other", {"title": "New"}, "ann")
+    assert await catalog.knowledge_bases.has_news(other.id, created_at)
 
 
 async def test_a_knowledge_base_keeps_its_answer_settings(catalog: Catalog, kb: KnowledgeBase) -> None:

@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import model_files
 import model_metrics
-from encoders import Encoder, OnnxEncoder, TorchEncoder, lanes
+from encoders import Encoder, OnnxEncoder, lanes
+from scheduling import CancelledJobError
 
 WAITING_REQUESTS = 64
 """Threads, and thereby requests in flight, for urgent and for other requests each."""
@@ -32,9 +33,7 @@ class TritonPythonModel:
         self._model = model_files.embed_model(setting)
         others = model_files.embed_models()[1:] if setting is None else []
         on_gpu = args["model_instance_kind"] == "GPU" and model_files.cuda_usable()
-        self._encoder: Encoder = (
-            TorchEncoder(self._model, int(args["model_instance_device_id"])) if on_gpu else OnnxEncoder(self._model)
-        )
+        self._encoder = _encoder(self._model, f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
         self._card = json.dumps(
             self._model.card(
                 dimension=self._encoder.dimension,
@@ -69,6 +68,7 @@ class TritonPythonModel:
         """Stops accepting work; requests in flight end with the process."""
         for lane in (self._urgent, self._others):
             lane.shutdown(wait=False, cancel_futures=True)
+        self._encoder.close()
         self._metrics.close()
 
     def _serve(self, request: Any, urgent: bool, sender: Any) -> None:
@@ -78,6 +78,8 @@ class TritonPythonModel:
             response = self._answer(request, urgent, sender)
         except UnicodeDecodeError as exc:
             response = _failure(f"text is not UTF-8: {exc}", pb_utils.TritonError.INVALID_ARG)
+        except CancelledJobError as exc:
+            response = _failure(str(exc), pb_utils.TritonError.CANCELLED)
         except Exception as exc:  # noqa: BLE001 -- the edge of a thread: the exception would be lost
             response = _failure(f"embedding failed: {exc}", pb_utils.TritonError.INTERNAL)
         sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
@@ -94,19 +96,29 @@ class TritonPythonModel:
         names = request.requested_output_names()
         tensors = []
         if "embedding" in names:
-            tensors.append(pb_utils.Tensor("embedding", self._embed(texts, urgent)))
+            tensors.append(pb_utils.Tensor("embedding", self._embed(texts, urgent, sender)))
         if "card" in names:
             tensors.append(pb_utils.Tensor("card", _repeated(self._card, len(texts))))
         if "tokenizer" in names:
             tensors.append(pb_utils.Tensor("tokenizer", _repeated(self._model.tokenizer.read_bytes(), len(texts))))
         return pb_utils.InferenceResponse(output_tensors=tensors)
 
-    def _embed(self, texts: list[str], urgent: bool) -> Any:
-        vectors = self._encoder.encode(texts, urgent=urgent)
-        self._metrics.set("holdfast_embed_batch_rows", len(texts))
-        self._metrics.add("holdfast_embed_rows_total", len(texts))
-        self._metrics.set("holdfast_embed_tokens_total", self._encoder.tokens)
+    def _embed(self, texts: list[str], urgent: bool, sender: Any) -> Any:
+        vectors = self._encoder.encode(texts, urgent=urgent, cancelled=sender.is_cancelled)
+        totals = self._encoder.scheduler.totals
+        self._metrics.set("holdfast_embed_batch_rows", totals.latest_rows)
+        self._metrics.set("holdfast_embed_batches_total", totals.batches)
+        self._metrics.set("holdfast_embed_rows_total", totals.rows)
+        self._metrics.set("holdfast_embed_tokens_total", totals.tokens)
         return vectors
+
+
+def _encoder(model: model_files.EmbedModel, device: str) -> Encoder:
+    if device == "cpu":
+        return OnnxEncoder(model)
+    from torch_encoder import TorchEncoder  # noqa: PLC0415 -- imports PyTorch, which a CPU does not need
+
+    return TorchEncoder(model, device)
 
 
 def _lane(urgent: bool) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 _KINDS: Final[dict[str, tuple[str | None, str]]] = {
     "access": (None, "refuse"),
     "audit": (None, "answers checkpoint continue differ expire export export-log list prove read"),
+    "backup": (None, "create restore"),
     "batch": ("batch", "cancel close create pause read resume retry-failed set-parallelism"),
     "bulk_change": ("bulk_change", "read"),
     "catalog": (None, "read"),

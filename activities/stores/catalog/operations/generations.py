@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from activities.contracts.reindex import GenerationPhase
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.generation_rows import generation_record
 from activities.stores.catalog.operations.records import CurrentGeneration
 from activities.stores.catalog.tables import GenerationRow, KnowledgeBaseRow, ReindexRow
 
@@ -53,7 +54,7 @@ class CurrentGenerations:
                 CurrentGeneration(
                     knowledge_base=name,
                     generation=row.generation,
-                    collection=row.collection,
+                    collection=generation_record(row).collection,
                     phase=msgspec.convert(row.phase, GenerationPhase),
                     model=row.model,
                     since=_latest(row.created_at, *changes),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from activities.contracts.stages import ACTIVE, PENDING
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.knowledge_bases import generation_record
+from activities.stores.catalog.generation_rows import IS_SHARED, generation_record
 from activities.stores.catalog.mapping import indexed_in
 from activities.stores.catalog.records import Generation, LiveFiles, LiveVersion
 from activities.stores.catalog.tables import (
@@ -57,6 +57,19 @@ class References:
             kept = select(GenerationRow.collection).where(GenerationRow.phase != "retired")
             collections = set(await session.scalars(kept))
             return collections, set(await session.scalars(select(KnowledgeBaseRow.id)))
+
+    async def ended_in_shared(self, after: tuple[str, int], limit: int) -> list[Generation]:
+        """Retired generations in shared collections, and all of deleted knowledge bases there; by id and number."""
+        order = tuple_(GenerationRow.knowledge_base_id, GenerationRow.generation)
+        query = (
+            select(GenerationRow)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == GenerationRow.knowledge_base_id)
+            .where(IS_SHARED, order > after)
+            .where((GenerationRow.phase == "retired") | KnowledgeBaseRow.deleted_at.is_not(None))
+        )
+        async with self._engine.read() as session:
+            rows = await session.scalars(query.order_by(*order.clauses).limit(limit))
+            return [generation_record(row) for row in rows]
 
     async def live_versions(self, generation: Generation) -> AsyncIterator[list[LiveVersion]]:
         """Yields the live versions of a generation's knowledge base, with their data in the generation, in pages."""

@@ -1,0 +1,1 @@
+"""Backups of a whole platform, also while it runs, and their restoration into an empty data folder."""
