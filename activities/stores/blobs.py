@@ -7,6 +7,7 @@ Errors of obstore become ``BlobsUnavailable`` (retried) or ``KeyError`` (no such
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +21,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from activities.errors import BlobsUnavailable, first_line
+from activities.telemetry import metrics
 
 T = TypeVar("T")
 
@@ -33,6 +35,23 @@ def _translated(key: str) -> Iterator[None]:
         raise KeyError(key) from exc
     except (BaseError, OSError) as exc:
         raise BlobsUnavailable(detail=first_line(exc)) from exc
+
+
+@contextmanager
+def _request(operation: str, key: str) -> Iterator[None]:
+    """One request, which is counted; its errors are translated."""
+    began, outcome = time.perf_counter(), "done"
+    try:
+        with _translated(key):
+            yield
+    except KeyError:
+        outcome = "missing"
+        raise
+    except BlobsUnavailable as exc:
+        outcome = "exists" if isinstance(exc.__cause__, AlreadyExistsError) else "failed"
+        raise
+    finally:
+        metrics.FILE_STORE_SECONDS.labels(operation, outcome).observe(time.perf_counter() - began)
 
 
 class Entry(NamedTuple):
@@ -56,14 +75,14 @@ class Blobs:
 
     async def ping(self) -> None:
         """Raises BlobsUnavailable unless the store responds."""
-        with _translated("ping"):
+        with _request("list", "ping"):
             async for _ in obstore.list(self._store, prefix="ping"):
                 break
 
     async def exists(self, key: str) -> bool:
         """Whether the blob exists."""
         try:
-            with _translated(key):
+            with _request("head", key):
                 await obstore.head_async(self._store, key)
         except KeyError:
             return False
@@ -71,25 +90,25 @@ class Blobs:
 
     async def size(self, key: str) -> int:
         """The blob's length in bytes. Raises KeyError when it does not exist."""
-        with _translated(key):
+        with _request("head", key):
             return int((await obstore.head_async(self._store, key))["size"])
 
     async def get(self, key: str) -> bytes:
         """The whole blob. Raises KeyError when it does not exist."""
-        with _translated(key):
+        with _request("get", key):
             result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
 
     async def put(self, key: str, data: bytes | IO[bytes]) -> None:
         """Stores a blob; idempotent. A file is uploaded in parts, so that memory use is constant."""
-        with _translated(key):
+        with _request("put", key):
             # Three parts in flight instead of obstore's default of twelve: an upload of any size takes about 20 MB.
             await obstore.put_async(self._store, key, data, chunk_size=5 << 20, max_concurrency=3)
 
     async def create(self, key: str, data: bytes) -> bool:
         """Stores a blob unless it exists; True when it was created."""
         try:
-            with _translated(key):
+            with _request("put", key):
                 await obstore.put_async(self._store, key, data, mode="create", use_multipart=False)
         except BlobsUnavailable as exc:
             if isinstance(exc.__cause__, AlreadyExistsError):
@@ -120,11 +139,11 @@ class Blobs:
 
         Raises KeyError when the blob does not exist.
         """
-        with _translated(key):
-            stop = await self.size(key) if end is None else end
-            for offset in range(start, stop, 1 << 20):
+        stop = await self.size(key) if end is None else end
+        for offset in range(start, stop, 1 << 20):
+            with _request("get", key):
                 piece = await obstore.get_range_async(self._store, key, start=offset, end=min(offset + (1 << 20), stop))
-                yield bytes(piece)
+            yield bytes(piece)
 
     async def list(self, prefix: str) -> list[str]:
         """All keys under a prefix, which consists of whole path segments."""
@@ -143,7 +162,7 @@ class Blobs:
     async def delete(self, key: str) -> None:
         """Deletes a blob; does nothing when it does not exist."""
         try:
-            with _translated(key):
+            with _request("delete", key):
                 await obstore.delete_async(self._store, key)
         except KeyError:
             pass

@@ -123,7 +123,7 @@ class Milvus:
 
     async def version(self) -> str:
         """The server's version."""
-        async with self._call("get_version", "", 5.0) as client:
+        async with self._call("get_server_version", "", 5.0) as client:
             return str(await client.get_server_version())
 
     async def create(self, collection: str, dimension: int) -> None:

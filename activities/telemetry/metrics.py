@@ -57,8 +57,13 @@ QUEUE_WORKERS = Gauge("holdfast_queue_workers", "Workers that ask for tasks of a
 
 # --- every process -----------------------------------------------------------------------------------
 
+DISK_FREE = Gauge("holdfast_disk_free_bytes", "Free space where the platform writes.", ["volume"])
+DISK_SIZE = Gauge("holdfast_disk_size_bytes", "Size of that volume.", ["volume"])
 BUILD = Gauge("holdfast_build_info", "1; the version of the process.", ["version"])
 POOL_LIMIT = Gauge("holdfast_db_pool_limit", "Connections to the catalogue that the process may open.")
+FILE_STORE_SECONDS = Histogram(
+    "holdfast_file_store_seconds", "Duration of requests to the file store.", ["operation", "outcome"], buckets=FAST
+)
 POOL_USED = Gauge("holdfast_db_pool_checked_out", "Connections to the catalogue in use.")
 
 # --- workers -----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ does not.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -89,6 +90,7 @@ async def _milvus(settings: Settings) -> AsyncIterator[Finding]:
     uri = urlsplit(settings.milvus.uri)
     if not await _listens(f"{uri.hostname}:{uri.port or (443 if uri.scheme == 'https' else 19530)}"):
         return
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # Milvus Lite does not say its version, which is logged
     client = Milvus(settings.milvus)
     try:
         yield holes.milvus(await client.version())
@@ -103,7 +105,7 @@ async def _triton(settings: Settings) -> AsyncIterator[Finding]:
     catalog = Catalog(settings.catalog_url)
     try:
         embedded = address_of(settings.triton.address)[0] in LOCAL_HOSTS
-        yield holes.triton(await client.version(), embedded=embedded)
+        yield holes.triton((await client.card()).server, embedded=embedded)
         served = {model.fingerprint: model.name for model in await client.models()}
         indexes = [generations[0] for _, generations in await catalog.references.generations("", MOST) if generations]
         used = {each.model_fingerprint: str(each.model) for each in indexes if each.model_fingerprint}

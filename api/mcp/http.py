@@ -8,27 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Receive, Scope, Send
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from msgspec import UNSET
 
 from activities.stores.catalog.records import Principal
 from api.http.bodies import JSON_MAX_BODY_BYTES
 from api.mcp.calls import Calls
 from api.mcp.protocol import server_of
+from api.mcp.schemas import RpcMessage
 from api.mcp.tools import Tools
 
 #: The header that tells apart the clients of one key, in versions of the protocol with sessions.
 SESSION: Final = "Mcp-Session-Id"
-
-
-class _Message(msgspec.Struct):
-    """What is looked at of a message before the server of the protocol reads it."""
-
-    method: str = ""
-    id: str | int | None = None
-    params: dict[str, Any] | None = None
 
 
 class _Call(NamedTuple):
@@ -54,13 +47,9 @@ class McpOverHttp:
         async with self._manager.run():
             yield self
 
-    async def answer(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, whose body was read."""
+    async def answer(self, message: RpcMessage, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, whose body was read and checked."""
         receive = _again(body, receive)
-        try:
-            message = msgspec.json.decode(body, type=_Message)
-        except (msgspec.DecodeError, RecursionError):
-            message = _Message()  # the server says what is wrong with it
         call = _call_of(message, scope)
         if message.method == "initialize":
             send = _with_session(send)
@@ -77,11 +66,12 @@ class McpOverHttp:
                 del self._calls[call]
 
 
-def _call_of(message: _Message, scope: Scope) -> _Call | None:
+def _call_of(message: RpcMessage, scope: Scope) -> _Call | None:
     """The call that a message is, or cancels; None without a session, in which ids would be those of anybody."""
     headers = dict(scope["headers"])
     session = headers.get(SESSION.lower().encode(), b"").decode("latin-1")
-    named = (message.params or {}).get("requestId") if message.method == "notifications/cancelled" else message.id
+    params = {} if message.params is UNSET else message.params
+    named = params.get("requestId") if message.method == "notifications/cancelled" else message.id
     principal = scope["user"]
     if not session or not isinstance(named, str | int) or not isinstance(principal, Principal):
         return None

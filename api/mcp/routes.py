@@ -13,12 +13,14 @@ from typing import Any
 from litestar import Controller, Request, Response, post
 from litestar.openapi import ResponseSpec
 
+from activities.errors import InvalidRequest
+from activities.phrases import Phrase
 from activities.settings import Settings
 from api.http.access import needs
 from api.http.described import AlsoStreams
 from api.http.headers import require_own_origin
 from api.mcp.http import McpOverHttp
-from api.mcp.schemas import RpcAnswer
+from api.mcp.schemas import RpcAnswer, RpcMessage
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -31,21 +33,28 @@ class McpController(Controller):
         status_code=200,
         access=needs("reader"),  # … and what each tool needs, of what its arguments name
         summary="Call a tool by the Model Context Protocol (JSON-RPC); its clients need this address and a key",
-        responses={200: ResponseSpec(RpcAnswer, generate_examples=False, description="The answer to the message")},
+        responses={
+            200: ResponseSpec(RpcAnswer, generate_examples=False, description="The answer to a request"),
+            202: ResponseSpec(None, description="A notification was taken"),
+        },
         operation_class=AlsoStreams,
     )
-    async def message(self, request: AnyRequest, mcp: McpOverHttp, settings: Settings) -> Response[Any]:
+    async def message(
+        self, data: RpcMessage, request: AnyRequest, mcp: McpOverHttp, settings: Settings
+    ) -> Response[Any]:
         require_own_origin(request.headers.get("origin"), settings)
-        return Handed(mcp, await request.body())
+        if request.content_type[0] != "application/json":
+            raise InvalidRequest(detail=Phrase.JSON_ONLY)
+        return Handed(partial(mcp.answer, data, await request.body()))
 
 
 class Handed(Response[None]):
-    """Hands the request, whose body was read and checked, to an ASGI application."""
+    """Has an ASGI application answer, whose request was read and checked."""
 
-    def __init__(self, mcp: McpOverHttp, body: bytes) -> None:
+    def __init__(self, answer: Any) -> None:
         super().__init__(None)
-        self._mcp, self._body = mcp, body
+        self._answer = answer
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
         """Called by Litestar."""
-        return partial(self._mcp.answer, self._body)
+        return self._answer

@@ -5,10 +5,10 @@ Those of ``search`` and ``fetch`` have the fields that ChatGPT expects of connec
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from activities.contracts.answers import AnswerMode
 from api.http.schemas import Request, Schema
@@ -129,6 +129,15 @@ def json_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
     (_,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     root: dict[str, Any] = parts.pop(kind.__name__)
     return root | ({"$defs": parts} if parts else {})
+
+
+class RpcMessage(msgspec.Struct, kw_only=True, frozen=True):
+    """A message (JSON-RPC 2.0): a request with an ``id``, or a notification without one."""
+
+    jsonrpc: Literal["2.0"]
+    method: Annotated[str, Meta(max_length=200)]
+    id: str | int | UnsetType = UNSET
+    params: dict[str, Any] | UnsetType = UNSET
 
 
 class RpcError(Schema, frozen=True):

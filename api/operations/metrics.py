@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
+from urllib.parse import unquote, urlparse
 
 from litestar import Controller, Response, get
 from prometheus_client import REGISTRY
@@ -12,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from activities.contracts.stages import DocumentState
 from activities.runtime.loops import Loop
+from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.telemetry import metrics
 from api.http.access import OPTION, SCRAPED, needs
@@ -28,7 +33,9 @@ class Metrics(Controller):
     include_in_schema = False
 
     @get()
-    async def get(self, loops: list[Loop], catalog: Catalog, monitor: Monitor, admission: Admission) -> Response[bytes]:
+    async def get(
+        self, loops: list[Loop], catalog: Catalog, monitor: Monitor, admission: Admission, settings: Settings
+    ) -> Response[bytes]:
         """The metrics of this process, and of what it shares with others."""
         vitals, late, tampered = await asyncio.gather(monitor.vitals(), overdue(catalog), tampering(catalog))
         for loop in loops:
@@ -41,6 +48,7 @@ class Metrics(Controller):
             metrics.AUDIT_TAMPERED.set(bool(tampered))
         metrics.UPLOADS_IN_PROGRESS.set(admission.uploading)
         _show(vitals)
+        _show_disks(settings)
         return Response(await asyncio.to_thread(generate_latest, REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -66,6 +74,17 @@ def _show(vitals: Vitals) -> None:
         metrics.BACKLOG.labels(queue.queue, queue.kind).set(queue.backlog)
         metrics.BACKLOG_AGE.labels(queue.queue, queue.kind).set(queue.age_seconds)
         metrics.QUEUE_WORKERS.labels(queue.queue, queue.kind).set(len(queue.workers))
+
+
+def _show_disks(settings: Settings) -> None:
+    """Sets the gauges of the volumes that this process writes on: its data folder, and the files if they are local."""
+    url = urlparse(settings.blobs_url)
+    volumes = {"data": settings.data_dir} | ({"files": Path(unquote(url.path))} if url.scheme == "file" else {})
+    for volume, folder in volumes.items():
+        with suppress(FileNotFoundError):  # nothing was written yet
+            disk = shutil.disk_usage(folder)
+            metrics.DISK_FREE.labels(volume).set(disk.free)
+            metrics.DISK_SIZE.labels(volume).set(disk.total)
 
 
 def _seconds_since(moment: datetime | None) -> float:

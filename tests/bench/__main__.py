@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -28,21 +29,26 @@ from tests.bench import (
     edit,
     embed,
     field,
+    gpu,
     ingest,
     memory,
     readd,
     reindex,
+    scheduler,
     search,
+    tracing,
     upload,
     watchers,
 )
-from tests.bench.instance import Bench, Instance, opened, own, running
+from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
 from tests.bench.texts import LONG, Library
 
 Options = argparse.Namespace
 Function = Callable[[Bench, Library, Options], Awaitable[list[Measure]]]
+
+TRITON_PYTHON = ROOT / os.environ.get("HOLDFAST_TRITON_VENV", ".venv-triton") / "bin" / "python"
 
 QUICK = {
     "characters": 40_000, "rounds": 1, "bursts": 1, "documents": 60, "pages": 60, "clients": 10,
@@ -115,12 +121,24 @@ async def _audit(bench: Bench, library: Library, options: Options) -> list[Measu
     return await audit.overhead(bench, library, options.questions, min(options.documents, 60))
 
 
+async def _tracing(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await tracing.overhead(bench, library, min(options.documents, 100), options.questions)
+
+
 async def _catalog(options: Options) -> list[Measure]:
     return await catalog.queries(*((3_000, 1_000) if options.quick else (300_000, 100_000)))
 
 
 async def _codec(options: Options) -> list[Measure]:
     return await codec.payloads(200 if options.quick else 2_000)
+
+
+async def _gpu(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await gpu.busy(bench, 2_000 if options.quick else 40_000, 3, TRITON_PYTHON)
+
+
+async def _scheduler(options: Options) -> list[Measure]:
+    return await scheduler.shares(*((60, 2) if options.quick else (240, 6)), TRITON_PYTHON)
 
 
 async def _embed(bench: Bench, library: Library, options: Options) -> list[Measure]:
@@ -151,13 +169,19 @@ ON_DEMAND: dict[str, Function] = {
     "readd": _readd,
     "reindex": _reindex,
     "audit": _audit,
+    "tracing": _tracing,
     "peers": _peers,
     "answers": _answers,
     "field": _field,
+    "gpu": _gpu,
 }
-"""Run only when named: `ingest-small` ends with the first, the others make an environment or need data."""
+"""Run only when named: `ingest-small` ends with the first, the others make an environment, or need data or a GPU."""
 
-APART: dict[str, Callable[[Options], Awaitable[list[Measure]]]] = {"catalog": _catalog, "codec": _codec}
+APART: dict[str, Callable[[Options], Awaitable[list[Measure]]]] = {
+    "catalog": _catalog,
+    "codec": _codec,
+    "scheduler": _scheduler,
+}
 """Run only when named, and before any platform starts."""
 
 ALL = BENCHES | ON_DEMAND

@@ -70,11 +70,14 @@ async def opened(instance: Instance) -> AsyncIterator[Bench]:
 
 
 @contextmanager
-def own() -> Iterator[Instance]:
-    """`holdfast up` on free ports with a data folder that is removed afterwards, however the bench ends."""
+def own(**more: str) -> Iterator[Instance]:
+    """`holdfast up` on free ports with a data folder that is removed afterwards, however the bench ends.
+
+    ``more`` are further settings of it.
+    """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-        environ = _environ(Path(folder))
+        environ = _environ(Path(folder)) | more
         with _up(environ, Path(folder) / "up.log"):
             known = local_env.read(Path(folder))
             yield Instance(Target(known["HOLDFAST_URL"], known["HOLDFAST_API_KEY"]), load(environ), environ)

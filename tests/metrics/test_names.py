@@ -19,6 +19,7 @@ from tests.metrics.queries import DASHBOARDS, PROMETHEUS, ROOT, alerts, names, p
 LABELS = {
     *("method", "path", "status_code", "reason", "rating", "loop", "dependency", "state", "kind", "queue", "version"),
     *("step", "outcome", "retried", "media_type", "source", "lane", "mode", "fallback", "stage"),
+    *("operation", "volume"),
 }
 
 

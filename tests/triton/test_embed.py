@@ -78,6 +78,25 @@ async def test_an_urgent_text_is_embedded_first(client: InferenceServerClient) -
         assert vectors.shape == (len(texts), 384)
 
 
+def test_a_cancelled_request_is_not_computed_to_its_end(triton_python: TritonPython) -> None:
+    """The model looks for that while texts wait; the next request is computed at once."""
+    program = """
+import json, sys
+sys.path.insert(0, "triton_models")
+import encoders, model_files, scheduling
+encoder = encoders.OnnxEncoder(model_files.embed_model())
+try:
+    encoder.encode(["word " * 600] * 200, cancelled=lambda: True)
+except scheduling.CancelledJobError as exc:
+    error = str(exc)
+rows = encoder.encode(["word"] * 3).shape[0]
+print(json.dumps([error, rows, encoder.scheduler.totals.rows]))
+"""
+    error, rows, computed = json.loads(triton_python("-c", program))
+    assert (error, rows) == ("the request was cancelled", 3)
+    assert computed < 100
+
+
 def test_threads_of_bulk_embedding_have_a_lower_priority(triton_python: TritonPython) -> None:
     """As bulk workers have: urgent texts need not wait for a core either."""
     program = """

@@ -247,6 +247,7 @@ class _Acceptance:
             request.new_batch.archive_sha256 or not all(map(self._is_unchanged, request.uploads))
         ):
             batch = new_batch(self._session, request.knowledge_base_id, request.new_batch, request.actor)
+            batch.request = request.carried
             self._batches.append(batch)
             batch_id = batch.id
         accepted = [self._upload(upload, upload.batch_id or batch_id, request.carried) for upload in request.uploads]
@@ -266,7 +267,7 @@ class _Acceptance:
         pair = self._known.get((upload.knowledge_base_id, upload.name))
         return pair is not None and pair[1].sha256 == upload.sha256 and pair[1].state not in ("failed", "canceled")
 
-    def _upload(self, upload: Upload, batch_id: str | None, carried: str | None) -> Accepted:
+    def _upload(self, upload: Upload, batch_id: str | None, request: str | None) -> Accepted:
         key = (upload.knowledge_base_id, upload.name)
         unchanged = self._is_unchanged(upload)
         pair = self._known[key] if unchanged else _next_version(upload, batch_id, self._known.get(key))
@@ -278,7 +279,7 @@ class _Acceptance:
         pair[0].source_id, pair[0].source_stamp = (file.source_id, file.stamp) if file else (None, None)
         if not unchanged:
             self._documents += [pair[0]] if pair[0].latest_version == 1 else []
-            pair[1].request = carried
+            pair[1].request = request
             self._versions.append(pair[1])
             self._known[key] = pair
             _note(self._session, upload, pair[1])

@@ -19,6 +19,8 @@ from activities.settings import load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase, Upload
+from activities.telemetry import origin
+from activities.telemetry.origin import Origin
 from api.background import dispatcher as dispatching
 from api.background.dispatcher import Dispatcher
 from workflows.client.jobs import Jobs
@@ -39,11 +41,13 @@ class Runs:
     def __init__(self) -> None:
         self.errors: dict[str, list[Exception]] = {}
         self.started: list[str] = []
+        self.requests: list[str | None] = []
 
     def _start(self, name: str) -> str:
         if self.errors.get(name):
             raise self.errors[name].pop(0)
         self.started.append(name)
+        self.requests.append(origin.current().request_id)
         return name
 
     async def ingest(self, job: IngestJob) -> str:
@@ -96,6 +100,22 @@ async def outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     catalog = Catalog(settings.catalog_url)
     yield Outbox(catalog, await catalog.knowledge_bases.create("handbook", "", "", Chunking(), "ann"))
     await catalog.close()
+
+
+async def test_a_run_is_started_for_the_request_that_asked(outbox: Outbox) -> None:
+    """Of a document, also when it is tried again, and of a batch; whoever finds them in the outbox."""
+    for request_id in ("one", "two"):
+        with origin.of(Origin(request_id=request_id)):
+            await outbox.upload(f"{request_id}.txt")
+    with origin.of(Origin(request_id="three")):
+        batch = await outbox.catalog.batches.create(outbox.kb.id, "three", 2, "ann", closed=True)
+        await outbox.upload("of the batch.txt", batch_id=batch.id)
+    async with outbox.dispatched():
+        pass
+    assert dict(zip(outbox.runs.started, outbox.runs.requests, strict=True)) == {
+        "one.txt": "one", "two.txt": "two", "three": "three",
+    }  # fmt: skip
+    assert origin.current().request_id is None
 
 
 @pytest.mark.parametrize("error", OF_ONE)

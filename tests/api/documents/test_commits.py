@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy.exc import IntegrityError
 
 from activities.contracts.documents import Chunking
@@ -15,7 +16,9 @@ from activities.settings import load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.migrate import upgrade
-from activities.stores.catalog.records import Answered, Upload, UploadRequest
+from activities.stores.catalog.records import Answered, NewBatch, Upload, UploadRequest
+from activities.telemetry import carried, origin
+from activities.telemetry.origin import Origin
 from api.documents.uploads import COMMIT_UPLOADS, Commits
 
 
@@ -65,6 +68,28 @@ async def test_a_transaction_has_a_bounded_number_of_uploads(catalog: Catalog) -
     assert sum(intake.sizes) == 1200
     assert max(intake.sizes) <= COMMIT_UPLOADS
     assert len(intake.sizes) <= 4
+
+
+async def test_requests_of_one_transaction_stay_apart(catalog: Catalog) -> None:
+    """Audit events and runs are of the request that asked for them, not of the one that began the transaction."""
+    commits, sent = Commits(catalog.intake), await requests(catalog, 4)
+
+    async def accept(number: int) -> None:
+        with origin.of(Origin(request_id=f"{number:032}", address=f"192.0.2.{number}")):
+            made = structs.replace(sent[number], origin=origin.current(), carried=carried.current())
+            if number == 3:
+                made = structs.replace(made, new_batch=NewBatch(name="scans", parallelism=2))
+            await commits.accept(made)
+
+    await asyncio.gather(*map(accept, range(4)))
+    started = {each.document_name: each.request for each in await catalog.intake.undispatched(10)}
+    assert started == {f"{n}.pdf": f"{n:032}" for n in range(3)}
+    [batch] = await catalog.batches.undispatched()
+    assert batch.request == f"{3:032}"
+    events = await catalog.audit.page(None, 10, action="document.upload")
+    assert {(each.object_name, each.request_id, each.address) for each in events} == {
+        (f"{n}.pdf", f"{n:032}", f"192.0.2.{n}") for n in range(4)
+    }
 
 
 async def test_a_request_that_cannot_be_accepted_fails_alone(catalog: Catalog) -> None:

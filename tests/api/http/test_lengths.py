@@ -93,7 +93,7 @@ OURS = {
     "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
     "questions", "questions_key", "knowledge_base", "reindex_all_id", "reindex_id", "wanted",
     "blob_key", "scan", "status",
-    "address", "code", "key_id", "object_name", "object_type", "outcome", "request_id",
+    "address", "code", "key_id", "object_name", "object_type", "outcome", "request", "request_id",
     "external_name", "keeper", "salt", "text_hash", "text_salt",
     "group_id", "hash", "owner_id", "password_hash", "previous_refresh_hash", "refresh_hash",
     "rotation_salt", "source", "subject_id", "subject_kind", "user_agent", "user_id",
