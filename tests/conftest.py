@@ -125,19 +125,22 @@ def _environ(data: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_platform(data: Path, *arguments: str, **more: str) -> Iterator[Platform]:
+def running_platform(data: Path, *arguments: str, code: Path = ROOT, **more: str) -> Iterator[Platform]:
     """`holdfast up` in its own folder, on free ports; stopped at the end, and its exit status checked.
 
     ``arguments`` are those of the command, ``more`` its environment's. On a catalogue that has keys already, none is
-    made: HOLDFAST_API_KEY then names one.
+    made: HOLDFAST_API_KEY then names one. ``code`` is the folder of another commit's code.
 
     In its own session too: its background work yields to its own answers, not to other tests.
     """
     environ = _environ(data) | more
+    if code != ROOT:
+        environ["PYTHONPATH"] = str(code)
     log = data / LOG
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", "up", "--json", *arguments],
+            cwd=None if code == ROOT else code,
             env=environ,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,28 +1,50 @@
 """Data of earlier code: a platform starts on it, finishes the work in flight, and answers.
 
 ``tests/data/upgrade`` holds data folders as earlier code left them in the middle of its work; files there are only
-ever added (``python -m tests.save_data NAME``).
+ever added (``python -m tests.save_data NAME``). The commit before leaves its work in flight while the test runs.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
 import tarfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
 import pytest
 
+from activities.contracts.ids import ingest_id
+from activities.contracts.ingest import Embedded
+from activities.ingest.embed import GROUP
 from activities.runtime.temporal import connect
 from api.client import local_env
-from tests.conftest import Platform, ask, finished, running_platform, upload
-from tests.save_data import DATA, FOLDER, SAVED, Saved, answered, items, signed_in
-from tests.workflows.test_batches import batch_is
+from tests.conftest import ROOT, Platform, ask, finished, ready, running_platform, upload
+from tests.documents import long_text
+from tests.save_data import (
+    DATA,
+    FOLDER,
+    KB,
+    LEAVE_QUESTION,
+    SAVED,
+    SCARVES,
+    Saved,
+    answered,
+    items,
+    signed_in,
+)
+from tests.workflows.test_batches import batch_is, notes, send
+from tests.workflows.test_control import embedding
+from tests.workflows.test_reindex import reaches
+from tests.workflows.test_streams import asked
 
 FOLDERS = sorted(FOLDER.glob("*.tar.xz"))
 AT_ITS_END = ("ready", "failed", "canceled")
@@ -178,3 +200,119 @@ def repaired(platform: Platform) -> list[dict[str, Any]]:
     assert ran.returncode == 0, ran.stderr
     findings: list[dict[str, Any]] = json.loads(ran.stdout)["report"]["findings"]
     return findings
+
+
+# --- from the commit before ------------------------------------------------------------------------
+
+#: Chunks that the model may embed when a worker ends: two groups.
+IN_FLIGHT = 2 * GROUP
+
+#: Small, so that a document of some seconds has many chunks.
+CHUNKING = {"max_tokens": 64, "overlap_tokens": 0}
+
+
+class Begun(NamedTuple):
+    """Work that the code of the commit before has begun: ids, and chunks of the document that have a vector."""
+
+    document: str
+    embedded: int
+    batch: str
+    question: str
+    reindex: dict[str, Any]
+
+
+def git(*arguments: str, **options: Any) -> subprocess.CompletedProcess[Any]:
+    """Run git in this checkout."""
+    return subprocess.run(
+        ["git", "-c", "safe.directory=*", "-C", str(ROOT), *arguments], capture_output=True, check=False, **options
+    )
+
+
+@pytest.fixture
+def code_before(tmp_path: Path) -> Path:
+    """The code of the commit before: HEAD while something is changed in the checkout, else its first parent.
+
+    Without history (no checkout, or a shallow one) the test is skipped; in CI that is an error.
+    """
+    is_clean = git("diff", "--quiet", "HEAD").returncode == 0
+    packed = git("archive", "--format=tar", "HEAD~1" if is_clean else "HEAD")
+    if packed.returncode:
+        missing = f"the commit before is not in this checkout (shallow?): {packed.stderr.decode().strip()}"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    folder = tmp_path / "before"
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.mark.long
+async def test_runs_of_the_commit_before_finish_on_this_one(
+    platform: Platform, code_before: Path, tmp_path: Path
+) -> None:
+    """A document, a batch, a question and a re-index; no text is embedded again but those in flight.
+
+    The model server is that of the other tests: it keeps nothing.
+    """
+    data = tmp_path / "data"
+    data.mkdir()
+    models = {"HOLDFAST_TRITON_ADDRESS": platform.settings.triton.address}
+    with running_platform(data, "--without", "triton", code=code_before, **models) as before:
+        async with signed_in(before, before.key) as api:
+            begun = await begin(api)
+    ended = datetime.now(UTC)
+    with running_platform(data, "--without", "triton", **models) as after:
+        async with signed_in(after, after.key) as api:
+            await end(after, api, begun, ended)
+
+
+async def begin(api: httpx.AsyncClient) -> Begun:
+    """Begin work of each kind; a document is embedded right now."""
+    for name in (KB, "attic"):
+        made = await api.post("/knowledge-bases", json={"name": name, "chunking": CHUNKING})
+        assert made.status_code == 201, made.text
+    await ready(api, "attic", ("scarves.txt", SCARVES))
+    asked_for = {"chunking": {"max_tokens": 48, "overlap_tokens": 0}, "approve": True, "soak_seconds": 5}
+    reindex = (await api.post("/knowledge-bases/attic/reindex", json=asked_for)).json()
+    await reaches(api, reindex, stage="approve", state="waiting")
+    batch: str = (await api.post(f"/knowledge-bases/{KB}/batches", json={"name": "notes"})).json()["id"]
+    for note in (await send(api, KB, notes(4)[:2], batch=batch))["documents"]:
+        await finished(api, note["id"])
+    (long,) = await upload(api, KB, ("long.txt", long_text(60_000)))
+    question = await asked(api, KB, LEAVE_QUESTION, wait_for_index=True)
+    state = await embedding(api, long["id"], IN_FLIGHT)
+    return Begun(long["id"], state["done"], batch, question["id"], reindex)
+
+
+async def end(platform: Platform, api: httpx.AsyncClient, begun: Begun, since: datetime) -> None:
+    """All of it ends as it should."""
+    document = await finished(api, begun.document)
+    assert document["state"] == "ready", document
+    embedded = await embedded_since(platform, ingest_id(begun.document, 1), since)
+    assert 0 < embedded <= document["chunks"] - begun.embedded + IN_FLIGHT, (embedded, document["chunks"], begun)
+    question = await answered(api, begun.question)
+    assert (question["state"], question["found"]) == ("ready", True), question
+    await send(api, KB, notes(4)[2:], batch=begun.batch)
+    assert (await api.post(f"/batches/{begun.batch}/close")).status_code == 202
+    batch = await batch_is(api, begun.batch, *AT_ITS_END)
+    assert (batch["state"], batch["done"]) == ("ready", 4), batch
+    key = platform.holdfast("key", "create", "--subject", "eve", "--role", "admin").stdout.strip()
+    async with signed_in(platform, key) as eve:  # whoever has started it may not approve it
+        assert (await eve.post(f"/reindexes/{begun.reindex['id']}/approve")).status_code == 202
+    await reaches(api, begun.reindex, state="ready")
+    hits = (await api.post("/knowledge-bases/attic/search", json={"query": "lost scarves"})).json()["hits"]
+    assert SCARVES.decode() in hits[0]["text"]
+
+
+async def embedded_since(platform: Platform, workflow_id: str, since: datetime) -> int:
+    """Chunks that the activities of a run which ended later have sent to the model."""
+    temporal = await connect(platform.settings.temporal)
+    history = await temporal.get_workflow_handle(workflow_id).fetch_history()
+    found = 0
+    for event in history.events:
+        if event.HasField("activity_task_completed_event_attributes") and event.event_time.ToDatetime(UTC) > since:
+            scheduled = history.events[event.activity_task_completed_event_attributes.scheduled_event_id - 1]
+            if scheduled.activity_task_scheduled_event_attributes.activity_type.name == "embed":
+                payloads = event.activity_task_completed_event_attributes.result.payloads
+                (result,) = await temporal.data_converter.decode(payloads, [Embedded])
+                found += result.embedded
+    return found

@@ -136,6 +136,7 @@ class EmbedModel:
             "device": device,
             "precision": precision,
             "found_threshold": self._described.get("found_threshold"),
+            "server": os.environ.get("TRITON_SERVER_VERSION", ""),  # of Triton's container; its own word is closed
         }
 
     @cached_property

@@ -138,7 +138,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     are ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``). ``batch_size``
     is the number of texts in one request that suits the device. ``found_threshold`` is, by language (``*`` for the
     others), the minimum similarity of passages that contain an answer (``activities.answering.extraction``).
-    ``others`` are, in the card of the default model, those that can be used beside it.
+    ``others`` are, in the card of the default model, those that can be used beside it. ``server`` is the version of the
+    Triton that serves it, empty if it does not know.
     """
 
     model: str
@@ -152,6 +153,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     precision: str = ""
     found_threshold: dict[str, float] | None = None
     others: list[EmbeddingModel] = []
+    server: str = ""
 
     @property
     def identity(self) -> EmbeddingModel:
@@ -240,10 +242,6 @@ class Triton:
                     raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
 
         await self._ask(are_ready)
-
-    async def version(self) -> str:
-        """The version of a server."""
-        return str((await self._ask(methodcaller("get_server_metadata", client_timeout=3))).version)
 
     async def models(self) -> list[EmbeddingModel]:
         """The embedding models that can be used, the default one first, as Triton names them now."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
-from pathlib import Path
 
 import msgspec
 
@@ -19,39 +17,16 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveVersion
 from activities.stores.catalog.tables import new_id
 from activities.stores.connections import Stores
+from api.backup.marker import Restored, marker_of
 from api.client.problems import Message
 from workflows.client.jobs import Jobs
 from workflows.contracts import ReconcileJob
-
-#: The file in the data folder by which the next start knows that it is the first one after a restore.
-MARKER = "restored.json"
 
 #: Who compares the stores after a restore, in the audit trail.
 ACTOR = "restore"
 
 #: Knowledge bases of one look, and documents whose rows are written at once.
 PAGE, AT_ONCE = 500, 4
-
-
-class Restored(msgspec.Struct, frozen=True):
-    """The content of the marker: when the restore was, and when its backup was made."""
-
-    restored_at: datetime
-    created_at: datetime
-
-
-def mark(settings: Settings, restored: Restored) -> None:
-    """Tells the next start that it is the first one."""
-    _marker(settings).write_bytes(msgspec.json.encode(restored))
-
-
-def is_marked(settings: Settings) -> bool:
-    """Whether this start is the first one after a restore."""
-    return _marker(settings).exists()
-
-
-def _marker(settings: Settings) -> Path:
-    return settings.data_dir / MARKER
 
 
 async def write_rows(settings: Settings) -> Message:
@@ -86,7 +61,7 @@ async def _generations(catalog: Catalog) -> AsyncIterator[Generation]:
 
 async def compare(settings: Settings) -> None:
     """Have all stores compared, which repairs what the rows leave over; the next start is an ordinary one."""
-    restored = msgspec.json.decode(_marker(settings).read_bytes(), type=Restored)
+    restored = msgspec.json.decode(marker_of(settings).read_bytes(), type=Restored)
     catalog = Catalog(settings.catalog_url)
     try:
         await catalog.audit.note(
@@ -96,4 +71,4 @@ async def compare(settings: Settings) -> None:
         await catalog.close()
     jobs = Jobs(await temporal.connect(settings.temporal))
     await jobs.reconcile(ReconcileJob(reconcile_id=new_id(), actor=ACTOR, all_files=True))
-    _marker(settings).unlink()
+    marker_of(settings).unlink()

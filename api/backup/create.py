@@ -32,10 +32,11 @@ from api.backup import secrets
 from api.backup.archive import Writer
 from api.backup.databases import PinnedFile, PinnedTables, database_of, pinned_catalogue, pinned_file, sqlite_file
 from api.backup.manifest import Manifest
+from api.backup.marker import TEMPORAL
 from api.client.problems import Message, Problem
 
-#: The file of the embedded Temporal in the data folder, and of the audit log's signed checkpoints in a backup.
-TEMPORAL, CHECKPOINTS = "temporal.db", "audit/checkpoints"
+#: The file of the audit log's signed checkpoints in a backup.
+CHECKPOINTS = "audit/checkpoints"
 
 #: Names of the files in a backup begin with this.
 FILES = "files/"

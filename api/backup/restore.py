@@ -16,11 +16,11 @@ import httpx
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from api.backup import secrets
-from api.backup.after import MARKER, Restored, mark
 from api.backup.archive import PIECE, manifest_at, pieces, verify
-from api.backup.create import CHECKPOINTS, FILES, TEMPORAL, TOLD_EACH, Tell
+from api.backup.create import CHECKPOINTS, FILES, TOLD_EACH, Tell
 from api.backup.databases import CATALOGUE, TABLES, database_of, holds_tables, load_tables, sqlite_file
 from api.backup.manifest import Manifest
+from api.backup.marker import MARKER, TEMPORAL, Restored, mark
 from api.client.problems import Message, Problem
 
 #: What the platform keeps in the data folder that a restore replaces. The keys are replaced one by one.
@@ -54,8 +54,8 @@ async def restore(settings: Settings, path: Path, *, replace: bool, tell: Tell) 
         raise Problem("unwritable", path=settings.data_dir, detail=exc.strerror or exc) from exc
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
-    mark(settings, Restored(restored_at=datetime.now(UTC), created_at=manifest.created_at))
     missing = [name for name in manifest.keys_left_out if not secrets.key_files(settings)[name].is_file()]
+    mark(settings, Restored(datetime.now(UTC), manifest.created_at, missing))
     return manifest, missing
 
 

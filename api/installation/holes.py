@@ -54,14 +54,16 @@ def milvus(text: str) -> Finding:
 
 
 def triton(text: str, *, embedded: bool) -> Finding:
-    """What is known of a Triton of this version.
+    """What is known of a Triton of this version, which is empty for the embedded one.
 
     There is none without holes for the embedded one. They need its load API, which is closed, or a request of a
     stranger, and it listens on this machine only.
     """
     if embedded and version_of(text) < TRITON.version:
-        return Finding("Triton", True, text, Message("doctor.triton_embedded", least=TRITON.name))
-    return _compared("Triton", text, TRITON)
+        return Finding(
+            "Triton", True, text or Message("doctor.embedded"), Message("doctor.triton_embedded", least=TRITON.name)
+        )
+    return _compared("Triton", text or Message("doctor.untold"), TRITON)
 
 
 def postgresql(text: str) -> Finding:
@@ -72,8 +74,8 @@ def postgresql(text: str) -> Finding:
     return _compared("PostgreSQL", text, POSTGRESQL.get(found[0], POSTGRESQL[min(POSTGRESQL)]))
 
 
-def _compared(name: Text, text: str, least: Least) -> Finding:
-    found = version_of(text)
+def _compared(name: Text, text: Text, least: Least) -> Finding:
+    found = version_of(text) if isinstance(text, str) else ()
     if not found or found >= least.version:
         return Finding(name, True, text)
     return Finding(name, False, text, Message("doctor.too_old", least=least.name))

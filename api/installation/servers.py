@@ -105,7 +105,7 @@ async def _triton(settings: Settings) -> AsyncIterator[Finding]:
     catalog = Catalog(settings.catalog_url)
     try:
         embedded = address_of(settings.triton.address)[0] in LOCAL_HOSTS
-        yield holes.triton(await client.version(), embedded=embedded)
+        yield holes.triton((await client.card()).server, embedded=embedded)
         served = {model.fingerprint: model.name for model in await client.models()}
         indexes = [generations[0] for _, generations in await catalog.references.generations("", MOST) if generations]
         used = {each.model_fingerprint: str(each.model) for each in indexes if each.model_fingerprint}

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from activities.settings import Settings
+from api.backup import marker
 from api.client import local_env
 from api.client.problems import Message, Problem
 from api.stack import audit_key, payload_keys, ports, processes
@@ -51,6 +52,8 @@ def run(
     chosen = [part for part in parts if not only or part.is_called(only)]
     chosen = [part for part in chosen if not part.is_called(without)]
     with _private_files(), _lock_data_folder(settings.data_dir, tell):
+        if names := marker.keys_needed(settings):
+            raise Problem("restore.keys-needed", names=", ".join(names), path=settings.data_dir)
         check([part for part in chosen if part.local])
         _prepare_keys(settings, chosen)
         asyncio.run(Stack(settings, parts, chosen, tell, ready, show).serve())
@@ -220,12 +223,13 @@ class Stack:
     async def _prepare(self) -> None:
         """Migrate the catalogue and, on the first start, create the first key and the first user."""
         from activities.stores.catalog.migrate import upgrade
-        from api.backup import after
         from api.http import auth
         from api.stack import first_user
 
         await upgrade(self._settings)
-        if after.is_marked(self._settings):
+        if marker.is_marked(self._settings):
+            from api.backup import after
+
             self._tell(await after.write_rows(self._settings))
         key = await auth.first_key(self._settings)
         local_env.write(self._settings.data_dir, local_url(self._settings), key)
@@ -234,9 +238,9 @@ class Stack:
 
     async def _finish_restore(self) -> None:
         """Have the stores compared, if this is the first start after a restore."""
-        from api.backup import after
+        if marker.is_marked(self._settings):
+            from api.backup import after
 
-        if after.is_marked(self._settings):
             await after.compare(self._settings)
 
     def _report(self, event: Ready | Died) -> None:

@@ -82,6 +82,12 @@ BACKUP: dict[str, tuple[str, str]] = {
         "the audit log is not signed on: {names}",
         "启动之前，请将以下密钥文件放入数据文件夹（权限 0600），否则无法读取历史，也无法继续为审计日志签名：{names}",
     ),
+    "restore.keys-needed": (
+        "The data was restored without {names}. Put these secret files into {path}; new ones would open nothing. "
+        "If they are lost: docs/backup.md.",
+        "数据恢复时不含 {names}。请将这些密钥文件放入 {path}；新生成的密钥无法打开任何内容。"
+        "若已丢失，请参阅 `docs/backup.md`。",
+    ),
     "restore.next": (
         "Next: `holdfast up`, which writes the rows of the index and compares all stores; in other deployments start "
         "the services, then `holdfast doctor --repair --all-files`. If `holdfast doctor` says that the audit log has "

@@ -27,6 +27,8 @@ DOCTOR: dict[str, tuple[str, str]] = {
         "closed. Do not open its ports to others",
         "{least} 之前的版本有漏洞；此处仅本机可访问，且所需的调用均已关闭。请勿向他人开放其端口",
     ),
+    "doctor.embedded": ("embedded", "内嵌"),
+    "doctor.untold": ("does not tell its version", "未告知版本"),
     "doctor.schema": ("tables of the catalogue", "目录的表"),
     "doctor.schema_migrate": (
         "run `holdfast migrate` (this code needs {known})",

@@ -19,9 +19,9 @@ from activities.settings import Settings, load
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
-from api.backup.after import is_marked
 from api.backup.create import create
 from api.backup.manifest import MANIFEST, PARTS
+from api.backup.marker import is_marked, keys_needed
 from api.backup.restore import restore
 from api.cli.texts.messages import TEXTS, text_of
 from api.client.problems import Message, Problem
@@ -181,6 +181,9 @@ async def test_keys_that_were_left_out_are_named(made: Made, target: Settings, t
     assert b"secret of" not in b"".join(file.read_bytes() for file in path.rglob("*") if file.is_file())
     _, missing = await restore(target, path, replace=False, tell=silent)
     assert missing == KEYS
+    assert keys_needed(target) == ["audit.key"], "without it, a start would make another"
+    target.checkpoints_file.unlink()
+    assert keys_needed(target) == []
     key_files.create(target.data_dir / "token.keys", "mine")
     _, missing = await restore(target, path, replace=True, tell=silent)
     assert missing == ["audit.key", "local.env"]

@@ -77,12 +77,14 @@ def test_each_contradiction_is_found(number: int) -> None:
         (holes.triton("2.51.0", embedded=False), False),
         (holes.triton("2.51.0", embedded=True), True),
         (holes.triton("2.71.0", embedded=False), True),
+        (holes.triton("", embedded=True), True),
+        (holes.triton("", embedded=False), True),
         (holes.postgresql("16.14 (Debian 16.14-1)"), False),
         (holes.postgresql("16.15"), True),
         (holes.postgresql("12.22"), False),
         (holes.postgresql("19beta1"), True),
     ],
-    ids=lambda value: value.found if isinstance(value, Finding) else None,
+    ids=lambda value: shown(value.found) if isinstance(value, Finding) else None,
 )
 def test_known_holes(finding: Finding, ok: bool) -> None:
     """Older servers than the table's are not in order, and the line says which to use."""
