@@ -162,6 +162,10 @@ class Phrase(Bilingual):
         "the document has changed since: search again",
         "该文档此后已更新：请重新检索",
     )
+    NOTHING_LIVE = (
+        "the document is not indexed yet: try again later",
+        "该文档尚未完成索引：请稍后再试",
+    )
     NAME_ONE = (
         "name the knowledge base in `knowledge_base`; there are: {names}",
         "请在 `knowledge_base` 中指明知识库；可用的有：{names}",
@@ -170,7 +174,7 @@ class Phrase(Bilingual):
         "name up to {limit} knowledge bases in `knowledge_bases`; there are: {names}",
         "请在 `knowledge_bases` 中指明最多 {limit} 个知识库；可用的有：{names}",
     )
-    JSON_ONLY = ("the Content-Type must be application/json", "Content-Type 必须是 application/json")
+    JSON_ONLY = ("the `Content-Type` must be `application/json`", "`Content-Type` 必须是 `application/json`")
     NO_TOOL = ("there is no tool of this name; there are: {names}", "没有这个名称的工具；可用的有：{names}")
     OWN_FILTER = (
         "`filters` are not supported: `holdfast.filter` has tags, pages and times",

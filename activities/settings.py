@@ -380,7 +380,7 @@ class MetricsSettings(Section, frozen=True):
 
 
 class TracingSettings(Section, frozen=True):
-    endpoint: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    endpoint: Annotated[str, Meta(pattern=r"^(https?://[^\s?#@]+)?$")] = ""
     """Address of a collector that takes traces by OTLP over HTTP (`http://collector:4318`); empty: no traces."""
     ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
     """Part of the requests, and of the runs that no request started, that is traced."""

@@ -236,7 +236,6 @@ def main() -> None:
     gc.freeze()  # keeps long-lived objects out of GC: full collections stalled requests for 130 ms
     log.info("serving", url=settings.api_url)
     uvicorn.run(app, host=settings.api.host, port=settings.api.port, **server_options(settings))
-    tracing.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
-from activities.telemetry import metrics
+from activities.telemetry import metrics, tracing
 from activities.telemetry.measuring import process_runtime
 from activities.webhooks.addresses import Gate
 from api.background.audit_log.keeper import AuditLogKeeper
@@ -59,6 +60,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
     """Open the services of the process; close them when it ends. The API starts while its dependencies are down."""
     settings: Settings = app.state.settings
     async with AsyncExitStack() as resources:
+        resources.push_async_callback(asyncio.to_thread, tracing.close)  # after it a signal may end the process
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         metrics.show_build()
         metrics.watch_connections(stores.catalog.connections)

@@ -33,7 +33,7 @@ from temporalio.worker import (
 )
 from temporalio.workflow import ActivityHandle, ChildWorkflowHandle
 
-from activities.telemetry import names, origin, tracing
+from activities.telemetry import names, tracing
 
 #: The header with the id of the request that a run works for.
 REQUEST_ID = "holdfast-request-id"
@@ -68,7 +68,7 @@ class Correlation(ClientInterceptor, Interceptor):
 
 class _Client(OutboundInterceptor):
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
-        request_id = origin.current().request_id
+        request_id = structlog.contextvars.get_contextvars().get("request_id")  # a step may start runs too
         if request_id is not None:
             input.headers = {**input.headers, REQUEST_ID: _converter.to_payload(request_id)}
         return await super().start_workflow(input)

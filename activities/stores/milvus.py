@@ -259,8 +259,9 @@ class Milvus:
 
     async def may_lag(self) -> bool:
         """Whether searches that need not see the newest rows may miss some; those of Milvus Lite never do."""
-        async with self._call("list_collections", "", CONNECT_SECONDS):
-            return self._settings.consistency == "bounded" and not self._is_lite
+        if self._client is None:
+            await self.ping()  # connects, which tells what serves
+        return self._settings.consistency == "bounded" and not self._is_lite
 
     async def search_dense(
         self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING, *, newest: bool = True

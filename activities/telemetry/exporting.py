@@ -5,7 +5,9 @@ Certificates, headers and compression are those of OpenTelemetry's own variables
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
 import threading
 from importlib.metadata import version
 
@@ -39,10 +41,11 @@ def provider(settings: TracingSettings, process: str) -> ReplaySafeTracerProvide
             {
                 "service.name": "holdfast",
                 "service.version": version("holdfast"),
-                "service.instance.id": f"{process}-{os.getpid()}",
+                "service.instance.id": f"{process}-{os.getpid()}@{socket.gethostname()}",
             }
         ),
     )
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)  # once for each export that failed, not for each try
     exporter = OTLPSpanExporter(endpoint=settings.endpoint.rstrip("/") + PATH, timeout=TIMEOUT)
     made.add_span_processor(ParentsFirst(BatchSpanProcessor(exporter, schedule_delay_millis=SEND_MS)))
     set_tracer_provider(made)

@@ -74,6 +74,7 @@ from activities.stores.catalog.roles import (
 from activities.stores.catalog.schedule_records import Schedule
 from activities.stores.catalog.source_records import Source, Sync
 from activities.stores.catalog.webhooks.records import Delivery, Endpoint
+from activities.telemetry import names, tracing
 
 #: Kinds of resources inside a knowledge base.
 Inner = Literal[
@@ -349,6 +350,14 @@ async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     state[REFUSED] = True
     state[GRANTED] = await access.granted(principal, declared, id)
     state[REFUSED] = False
+    _describe(state[GRANTED])
+
+
+def _describe(records: dict[Resource, Record]) -> None:
+    """Adds what a request is about to its log lines and its span: ids, no names."""
+    ids = {f"{resource}_id": id for resource, each in records.items() if isinstance(id := getattr(each, "id", 0), str)}
+    structlog.contextvars.bind_contextvars(**ids)
+    tracing.note({names.OURS + name: id for name, id in ids.items()})
 
 
 def _provider(resource: Resource) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ def server_of(on_call: OnCall) -> Server[Any]:
     async def list_tools(_: Context, __: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=tools())
 
-    return Server(
+    server: Server[Any] = Server(
         NAME,
         version=version("holdfast"),
         title=TITLE,
@@ -31,6 +31,8 @@ def server_of(on_call: OnCall) -> Server[Any]:
         on_list_tools=list_tools,
         on_call_tool=on_call,
     )
+    server.middleware.clear()  # its spans would hold texts of errors; requests are traced as all others are
+    return server
 
 
 def failed(sentence: str) -> CallToolResult:

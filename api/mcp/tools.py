@@ -119,6 +119,8 @@ class Tools:
         assert isinstance(document, Document)  # noqa: S101 - what FETCHES names
         assert isinstance(knowledge_base, KnowledgeBase)  # noqa: S101
         chunks = await live_chunks(document, self.catalog, self.blobs)
+        if not chunks:
+            raise InvalidRequest(detail=Phrase.NOTHING_LIVE)
         if place is not None and (version != document.live_version or place >= len(chunks)):
             raise InvalidRequest(detail=Phrase.OLD_PASSAGE)
         first, end = around(chunks, place)

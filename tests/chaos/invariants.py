@@ -117,15 +117,18 @@ async def _live_chunks(catalog: Catalog, blobs: Blobs, document: Document) -> in
     return len(await blobs.load(older.chunks_key or "", list[Chunk]))
 
 
-async def runs_left(site: Site) -> list[str]:
-    """Runs that continue although nothing is pending; batches and deletions get a moment for their last step."""
+async def runs_left(site: Site, *others: str) -> list[str]:
+    """Runs that continue although nothing is pending, but for ids that begin with one of ``others``.
+
+    Batches and deletions get a moment for their last step.
+    """
     client = await connect(site.platforms[0].settings.temporal)
     deadline = time.monotonic() + 60
     while True:
         left = [
             each.id
             async for each in client.list_workflows("ExecutionStatus = 'Running'")
-            if not each.id.startswith(("reconcile", "temporal-sys"))
+            if not each.id.startswith(("reconcile", "temporal-sys", *others))
         ]
         if not left or time.monotonic() > deadline:
             return [f"{id} still runs" for id in left]

@@ -12,6 +12,7 @@ import yaml
 from prometheus_client import REGISTRY
 
 from activities.telemetry import metrics
+from tests.chaos.alarms import shortened
 from tests.metrics.queries import DASHBOARDS, PROMETHEUS, ROOT, alerts, names, panels, queries
 
 #: The labels of our metrics. Each has few values, which the code names: no text, id or name that a person gave.
@@ -130,3 +131,18 @@ def test_an_alert_that_does_not_fire_is_noticed(promtool: str, tmp_path: Path) -
     )
     assert done.returncode == 1
     assert "HoldfastTargetDown" in done.stdout + done.stderr
+
+
+def test_rules_that_a_run_of_alarms_shortens_are_the_rules(promtool: str, tmp_path: Path) -> None:
+    """Only their times differ, each by the same factor or the shortest range; Prometheus takes them."""
+    text = (PROMETHEUS / "rules.yml").read_text()
+    (tmp_path / "rules.yml").write_text(shortened(text))
+    subprocess.run([promtool, "check", "rules", str(tmp_path / "rules.yml")], check=True, capture_output=True)
+    before, after = ([rule for group in yaml.safe_load(each)["groups"] for rule in group["rules"]]
+                     for each in (text, (tmp_path / "rules.yml").read_text()))  # fmt: skip
+    times = re.compile(r"\[\d+[smh]\]")
+    for old, new in zip(before, after, strict=True):
+        assert times.sub("", new["expr"]) == times.sub("", old["expr"])
+        assert old | {"expr": "", "for": ""} == new | {"expr": "", "for": ""}
+    fails = {rule["alert"]: rule for rule in after}["HoldfastRequestsFail"]
+    assert (fails["for"], "[15s]" in fails["expr"]) == ("15s", True)

@@ -2,11 +2,13 @@
 
 ``FOLDER/tiny/NAME`` has the files of a repository, which the hub at ``HF_ENDPOINT`` serves. Prints, for each, which
 files were fetched, the type of 16 bits in which a GPU would compute it, and how far the vectors of the torch encoder
-are from those of sentence-transformers itself.
+are from those of sentence-transformers itself. Batches that do not fit into the memory of a device have these too.
 """
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "triton_models"))
 
 import model_files  # noqa: E402
+from encoders import Floats, Ids  # noqa: E402
+from scheduling import Finish  # noqa: E402
 from torch_encoder import TorchEncoder  # noqa: E402
 
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", *map(chr, range(97, 123))]
@@ -88,6 +92,22 @@ def make(root: Path) -> list[str]:
     return ["bge-m3", "e5-large", "dense", "sharded", "bfloat"]
 
 
+@contextmanager
+def little_memory(encoder: TorchEncoder) -> Iterator[None]:
+    """A device that has no room for more than three texts."""
+    launch = encoder._launch
+
+    def limited(rows: Sequence[Ids]) -> Finish[Floats]:
+        if len(rows) > 3:
+            raise torch.OutOfMemoryError("no room")
+        return launch(rows)
+
+    encoder._launch = limited
+    yield
+    assert encoder.scheduler.totals.rows > len(TEXTS)
+    encoder._launch = launch
+
+
 def loaded(name: str) -> dict[str, object]:
     """What a model fetched and how it computes."""
     model = model_files.embed_model(f"tiny/{name}")
@@ -97,6 +117,9 @@ def loaded(name: str) -> dict[str, object]:
     )
     files = sorted(str(path.relative_to(model.folder)) for path in model.folder.rglob("*") if path.is_file())
     vectors = encoder.encode(TEXTS)
+    with little_memory(encoder):
+        assert np.abs(encoder.encode(TEXTS) - vectors).max() < 1e-5
+        assert np.abs(encoder.encode(TEXTS * 9) - np.concatenate([vectors] * 9)).max() < 1e-5
     return {
         "files": files,
         "half": model_files.half_precision(model.folder),

@@ -30,7 +30,8 @@ except model_files.ModelUnavailableError as exc:
 
 async def is_ready(triton: Triton, model: EmbeddingModel) -> bool:
     """Whether a model is loaded beside the default one."""
-    return bool(await triton._client.is_model_ready(f"embed_{model.fingerprint}"))
+    [server] = await triton._servers.in_turn()
+    return await server.is_ready(f"embed_{model.fingerprint}")
 
 
 async def test_a_model_is_loaded_when_it_is_asked_for(triton: Triton) -> None:

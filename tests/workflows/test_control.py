@@ -11,6 +11,7 @@ import httpx
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, events, finished, ready, steps_of, upload
@@ -181,8 +182,9 @@ async def test_deleting_while_indexing_leaves_nothing(
     assert await catalog.documents.blobs(document["id"]) == []
     await catalog.close()
     sha256 = hashlib.sha256(text).hexdigest()
-    blobs = platform.settings.data_dir / "blobs"
-    assert not [path for path in blobs.rglob("*") if path.is_file() and sha256 in str(path)]
+    blobs = Blobs(platform.settings.blobs_url)
+    keys = [key for folder in ("originals", "parsed") for key in await blobs.list(folder)]
+    assert not [key for key in keys if sha256 in key]
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "retry"])

@@ -1,4 +1,4 @@
-"""Ingestion, batches and controls on a platform whose catalogue is on PostgreSQL; the same tests as on SQLite."""
+"""Ingestion, batches and controls on a platform with PostgreSQL and S3; the same tests as on SQLite and a folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from tests.activities.sync.s3 import serving_s3
 from tests.conftest import Platform, running_platform
 from tests.postgresql import PostgreSQL
 from tests.workflows.test_batches import (  # noqa: F401 - collected here, for the platform below
@@ -39,10 +40,12 @@ pytestmark = pytest.mark.long
 def platform(
     postgresql: PostgreSQL, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
-    """A platform with its catalogue on PostgreSQL."""
-    url = postgresql.create("platform", postgresql_template)
-    with running_platform(tmp_path_factory.mktemp("platform"), HOLDFAST_CATALOG_URL=url) as found:
-        yield found
+    """A platform with its catalogue on PostgreSQL and its files on S3."""
+    url, folder = postgresql.create("platform", postgresql_template), tmp_path_factory.mktemp("platform")
+    with serving_s3() as bucket:
+        servers = {"HOLDFAST_CATALOG_URL": url, "HOLDFAST_BLOBS_URL": f"s3://{bucket.name}"}
+        with running_platform(folder, **servers) as found:
+            yield found
 
 
 @pytest.mark.endurance

@@ -251,7 +251,7 @@ async def test_unfinished_deletions_are_finished(
     """A document and a knowledge base that were hidden but never purged leave nothing, in a shared collection too."""
     other = f"test-{uuid.uuid4().hex[:12]}"
     await api.post("/knowledge-bases", json={"name": other})
-    share_collection(stores.platform, other)
+    await share_collection(stores.platform, other)
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     await ready(api, other, ("leave.txt", LEAVE.encode()))
     collection, doomed = await stores.collection(kb), await stores.collection(other)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
+import sqlalchemy
 
 from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, events, finished, upload
+from tests.stores.catalog.conftest import sql
 from tests.workflows.test_batches import batch_is, send
 
 pytestmark = pytest.mark.long
@@ -38,19 +37,17 @@ def word(number: int, version: int = 1) -> str:
 @pytest.fixture
 async def filled(platform: Platform, api: httpx.AsyncClient, kb: str) -> str:
     """A knowledge base with ``COUNT`` documents, in a shared collection; its next generation has one of its own."""
-    share_collection(platform, kb)
+    await share_collection(platform, kb)
     batch = await send(api, kb, [(f"{number}.txt", text(number)) for number in range(COUNT)])
     await batch_is(api, batch["batch_id"], "ready")
     return kb
 
 
-def share_collection(platform: Platform, kb: str) -> None:
+async def share_collection(platform: Platform, kb: str) -> None:
     """Make an empty knowledge base one of those past the number of collections."""
-    path = unquote(urlsplit(platform.settings.catalog_url).path)
-    with closing(sqlite3.connect(path, timeout=15, isolation_level=None)) as connection:
-        one = "(SELECT id FROM knowledge_bases WHERE name = ?)"
-        change = "UPDATE generations SET collection = collection || '@shared' WHERE knowledge_base_id = "
-        assert connection.execute(change + one, (kb,)).rowcount == 1
+    one = "(SELECT id FROM knowledge_bases WHERE name = :name)"
+    change = "UPDATE generations SET collection = collection || '@shared' WHERE knowledge_base_id = "
+    await sql(platform.settings, sqlalchemy.text(change + one).bindparams(name=kb))
 
 
 async def start(api: httpx.AsyncClient, kb: str, **settings: Any) -> dict[str, Any]:

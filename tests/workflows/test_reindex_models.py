@@ -37,7 +37,8 @@ async def model_of(api: httpx.AsyncClient, kb: str) -> str | None:
 
 async def is_loaded(triton: Triton, model: EmbeddingModel) -> bool:
     """Whether Triton has loaded a model beside the default one."""
-    return bool(await triton._client.is_model_ready(f"embed_{model.fingerprint}"))
+    [server] = await triton._servers.in_turn()
+    return await server.is_ready(f"embed_{model.fingerprint}")
 
 
 async def is_unloaded(triton: Triton, model: EmbeddingModel) -> None:
