@@ -246,6 +246,7 @@ def code_before(tmp_path: Path) -> Path:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 async def test_runs_of_the_commit_before_finish_on_this_one(
     platform: Platform, code_before: Path, tmp_path: Path
 ) -> None:
@@ -277,7 +278,7 @@ async def begin(api: httpx.AsyncClient) -> Begun:
     batch: str = (await api.post(f"/knowledge-bases/{KB}/batches", json={"name": "notes"})).json()["id"]
     for note in (await send(api, KB, notes(4)[:2], batch=batch))["documents"]:
         await finished(api, note["id"])
-    (long,) = await upload(api, KB, ("long.txt", long_text(60_000)))
+    (long,) = await upload(api, KB, ("long.txt", long_text(40_000)))
     question = await asked(api, KB, LEAVE_QUESTION, wait_for_index=True)
     state = await embedding(api, long["id"], IN_FLIGHT)
     return Begun(long["id"], state["done"], batch, question["id"], reindex)
