@@ -271,7 +271,7 @@ def _end(
     begun: Finish[Output] | Exception,
     start: Callable[[Sequence[Input]], Finish[Output]],
 ) -> None:
-    outputs = begun if isinstance(begun, Exception) else _attempt(begun)
+    outputs = begun if isinstance(begun, Exception) else _attempt(partial(_finished, begun, len(batch.texts)))
     if not isinstance(outputs, Exception):
         scheduler.finish(batch, outputs)
     elif len(parts := batch.parts()) == 1:
@@ -279,6 +279,13 @@ def _end(
     else:
         for part in parts:
             _end(scheduler, part, _attempt(partial(start, part.inputs)), start)
+
+
+def _finished(finish: Finish[Output], rows: int) -> list[Output]:
+    outputs = list(finish())
+    if len(outputs) != rows:
+        raise ValueError(f"{len(outputs)} results for {rows} texts")
+    return outputs
 
 
 def _attempt(call: Callable[[], Result]) -> Result | Exception:

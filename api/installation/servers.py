@@ -36,7 +36,7 @@ from api.stack.probes import port_open
 from workflows.client.queues import describe_queues
 
 #: Seconds that a server may take, and by which clocks may differ: a date in HTTP has whole seconds.
-SECONDS, SKEW_SECONDS = 5.0, 5.0
+SECONDS, SKEW_SECONDS = 10.0, 5.0
 
 #: Knowledge bases whose models are looked at.
 MOST = 1000

@@ -31,6 +31,7 @@ class Before(NamedTuple):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 async def test_a_platform_that_works_is_restored(platform: Platform, tmp_path: Path) -> None:
     """The same answers and audit trail, whose log verifies; a document under way and a paused batch end.
 
