@@ -28,6 +28,7 @@ from activities.stores.blob_keys import sources_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import ShownDocument
+from activities.stores.deadline import within
 from activities.text.chinese import simplified
 from activities.text.scripts import query_language
 from activities.text.variants import plain_width
@@ -50,12 +51,12 @@ class RetrieveActivities:
     async def retrieve(self, input: RetrieveInput) -> Retrieved:
         """Find the passages that may answer, and store their texts for the answer step.
 
-        In generative mode the language model starts at once.
+        In generative mode the language model starts at once. Raises the error of a service that does not answer.
         """
         attempt = activity.info().attempt
         news = [StateEvent(stage="retrieve")] if attempt == 1 else []
         try:
-            async with asyncio.timeout(SECONDS):
+            async with within(SECONDS):
                 _, retrieved = await asyncio.gather(
                     self._catalog.question_events.append(input.question_id, news), self._retrieve(input)
                 )

@@ -7,6 +7,7 @@ Errors of obstore become ``BlobsUnavailable`` (retried) or ``KeyError`` (no such
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from activities.errors import BlobsUnavailable, first_line
+from activities.stores.deadline import waiting_for
 from activities.telemetry import metrics
 
 T = TypeVar("T")
@@ -40,15 +42,20 @@ def _translated(key: str) -> Iterator[None]:
 @contextmanager
 def _request(operation: str, key: str) -> Iterator[None]:
     """One request, which is counted; its errors are translated."""
-    began, outcome = time.perf_counter(), "done"
+    began, outcome = time.perf_counter(), "failed"
     try:
-        with _translated(key):
+        with waiting_for(BlobsUnavailable), _translated(key):
             yield
+        outcome = "done"
+    except asyncio.CancelledError:  # its caller waits no longer
+        outcome = "stopped"
+        raise
     except KeyError:
         outcome = "missing"
         raise
     except BlobsUnavailable as exc:
-        outcome = "exists" if isinstance(exc.__cause__, AlreadyExistsError) else "failed"
+        if isinstance(exc.__cause__, AlreadyExistsError):
+            outcome = "exists"
         raise
     finally:
         metrics.FILE_STORE_SECONDS.labels(operation, outcome).observe(time.perf_counter() - began)

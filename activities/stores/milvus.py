@@ -30,6 +30,7 @@ from pymilvus.exceptions import CollectionNotExistException, MilvusException, Pa
 from activities.errors import MilvusUnavailable, first_line
 from activities.settings import MilvusSettings
 from activities.stores.collection import INDEXED, indexes, schema, search_params
+from activities.stores.deadline import waiting_for
 from activities.stores.places import Place
 from activities.stores.vectors import Vectors
 from activities.telemetry import names, tracing
@@ -338,7 +339,10 @@ class Milvus:
         """
         attributes = {names.DB_SYSTEM: names.MILVUS, names.DB_OPERATION: operation, names.DB_COLLECTION: collection}
         try:
-            with tracing.span(f"{operation} {collection}".strip(), attributes, "CLIENT"):
+            with (
+                waiting_for(MilvusUnavailable),
+                tracing.span(f"{operation} {collection}".strip(), attributes, "CLIENT"),
+            ):
                 async with asyncio.timeout(seconds):
                     yield await self._connected()
         except ParamError:

@@ -37,6 +37,7 @@ from activities.errors import (
     plain_line,
 )
 from activities.phrases import Phrase
+from activities.stores.deadline import waiting_for
 from activities.stores.endpoint import ENDPOINT, EndpointProblem, endpoint_error, failure_of
 from activities.stores.servers import Server, Servers
 from activities.stores.vectors import Vectors
@@ -393,7 +394,7 @@ class Triton:
         servers = await self._servers.in_turn()
         for server in servers:
             try:
-                with server.busy() as client, _translated():
+                with server.busy() as client, waiting_for(TritonUnavailable), _translated():
                     return await call(client)
             except TritonUnavailable as exc:
                 if len(servers) == 1 or (not elsewhere and not _is_slow(exc) and await server.is_ready()):

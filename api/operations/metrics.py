@@ -48,7 +48,7 @@ class Metrics(Controller):
             metrics.AUDIT_TAMPERED.set(bool(tampered))
         metrics.UPLOADS_IN_PROGRESS.set(admission.uploading)
         _show(vitals)
-        _show_disks(settings)
+        await asyncio.to_thread(show_disks, settings)
         return Response(await asyncio.to_thread(generate_latest, REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -76,15 +76,22 @@ def _show(vitals: Vitals) -> None:
         metrics.QUEUE_WORKERS.labels(queue.queue, queue.kind).set(len(queue.workers))
 
 
-def _show_disks(settings: Settings) -> None:
-    """Sets the gauges of the volumes that this process writes on: its data folder, and the files if they are local."""
+def show_disks(settings: Settings) -> None:
+    """Sets the gauges of the volumes that this process writes on: its data folder, and the files if they are local.
+
+    Those of a volume that cannot be asked are absent. May block, as network file systems do.
+    """
     url = urlparse(settings.blobs_url)
     volumes = {"data": settings.data_dir} | ({"files": Path(unquote(url.path))} if url.scheme == "file" else {})
+    disks = {}
     for volume, folder in volumes.items():
-        with suppress(FileNotFoundError):  # nothing was written yet
-            disk = shutil.disk_usage(folder)
-            metrics.DISK_FREE.labels(volume).set(disk.free)
-            metrics.DISK_SIZE.labels(volume).set(disk.total)
+        with suppress(OSError):  # nothing was written yet, or the volume is gone
+            disks[volume] = shutil.disk_usage(folder)
+    for gauge in (metrics.DISK_FREE, metrics.DISK_SIZE):
+        gauge.clear()
+    for volume, disk in disks.items():
+        metrics.DISK_FREE.labels(volume).set(disk.free)
+        metrics.DISK_SIZE.labels(volume).set(disk.total)
 
 
 def _seconds_since(moment: datetime | None) -> float:

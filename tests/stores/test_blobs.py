@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
+import obstore
 import pytest
 
 from activities.contracts.documents import Chunk
 from activities.errors import BlobsUnavailable
 from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
+from activities.telemetry import metrics
 
 MIB = 1 << 20
 
@@ -224,3 +229,43 @@ async def test_a_listing_has_the_time_of_each_blob(blobs: Blobs) -> None:
     assert len(entries) == 3
     assert all(before < entry.modified_at <= datetime.now(UTC) for entry in entries)
     assert [page async for page in blobs.entries("missing")] == []
+
+
+async def test_a_request_that_is_not_waited_for_is_not_done(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch, outcomes: Callable[[], dict[str, int]]
+) -> None:
+    """Requests are counted by what came of them; one that its caller gave up, or that broke, is no success."""
+    await blobs.put("x", b"1")
+    with pytest.raises(KeyError):
+        await blobs.get("y")
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(obstore, "get_async", never)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await blobs.get("x")
+    monkeypatch.setattr(obstore, "get_async", broken)
+    with pytest.raises(ValueError, match="broken"):
+        await blobs.get("x")
+    assert outcomes() == {"done": 1, "missing": 1, "stopped": 1, "failed": 1}
+
+
+@pytest.fixture
+def outcomes() -> Callable[[], dict[str, int]]:
+    """Counts requests by outcome from now on."""
+
+    def counted() -> Counter[str]:
+        samples = [sample for metric in metrics.FILE_STORE_SECONDS.collect() for sample in metric.samples]
+        found: Counter[str] = Counter()
+        for sample in samples:
+            if sample.name.endswith("_count"):
+                found[sample.labels["outcome"]] += int(sample.value)
+        return found
+
+    before = counted()
+    return lambda: dict(counted() - before)

@@ -23,6 +23,7 @@ from sqlalchemy.pool import QueuePool
 from activities.errors import CatalogUnavailable, first_line
 from activities.stores.catalog.audit.events import audit_row, name_objects
 from activities.stores.catalog.tables import AuditRow
+from activities.stores.deadline import waiting_for
 
 #: Time that a SQLite writer waits for another one, in seconds.
 SQLITE_BUSY_SECONDS = 15
@@ -180,8 +181,9 @@ class Engine:
     async def _session(self, kind: type[Session], *, read_only: bool) -> AsyncIterator[Session]:
         engine = self._engine.execution_options(read_only=read_only)
         try:
-            async with kind(engine, expire_on_commit=False) as session:
-                yield session
+            with waiting_for(CatalogUnavailable):
+                async with kind(engine, expire_on_commit=False) as session:
+                    yield session
         except IntegrityError:
             raise
         except DBAPIError as exc:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from activities.contracts.documents import Chunking
 from activities.contracts.events import StateEvent
 from activities.contracts.questions import RetrieveInput
 from activities.contracts.search import SearchFilter, SearchMode
-from activities.errors import Canceled, QuestionTimedOut
+from activities.errors import Canceled, DependencyError, MilvusUnavailable, QuestionTimedOut, TritonUnavailable
 from activities.retrieval.retriever import Found, Retriever
 from activities.settings import GenerateSettings, Settings, load
 from activities.stores.catalog.migrate import upgrade
@@ -46,9 +47,22 @@ class Endless(Retriever):
 
 
 @pytest.fixture
-async def settings(tmp_path: Path) -> Settings:
-    """A catalogue in its own folder; no other service runs."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path)})
+def frozen() -> Iterator[int]:
+    """The port of a server that takes connections, as the system does for it, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+async def settings(tmp_path: Path, frozen: int) -> Settings:
+    """A catalogue in its own folder; no other service answers."""
+    settings = load(
+        {
+            "HOLDFAST_DATA": str(tmp_path),
+            "HOLDFAST_TRITON_ADDRESS": f"127.0.0.1:{frozen}",
+            "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{frozen}",
+        }
+    )
     await upgrade(settings)
     return settings
 
@@ -90,6 +104,37 @@ async def test_a_search_that_is_always_too_slow_is_given_up(
             await environment.run(step.retrieve, job)
     events = (await stores.catalog.question_events.after({job.question_id: 0}))[job.question_id]
     assert events == [StateEvent(stage="retrieve")]
+
+
+class Asking(Endless):
+    """A retriever whose searches ask one service, and then never end."""
+
+    service = "triton"
+
+    async def search(self, *arguments: object, **options: object) -> Found:  # type: ignore[override]
+        """See `Retriever.search`."""
+        await (self._triton.ping() if self.service == "triton" else self._milvus.ping())
+        return await super().search("", "")
+
+
+@pytest.mark.parametrize(("service", "error"), [("triton", TritonUnavailable), ("milvus", MilvusUnavailable)])
+async def test_a_service_that_is_frozen_is_the_reason(
+    step: RetrieveActivities,
+    job: RetrieveInput,
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
+    service: str,
+    error: type[DependencyError],
+) -> None:
+    """One that takes connections and never answers counts as down, however often it was tried."""
+    monkeypatch.setattr(retrieve, "SECONDS", 0.5)
+    asking = Asking(stores.milvus, stores.triton, stores.catalog)
+    asking.service = service
+    monkeypatch.setattr(step, "_retriever", asking)
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=ATTEMPTS)
+    with pytest.raises(error, match="no answer within"):
+        await environment.run(step.retrieve, job)
 
 
 async def test_nothing_is_searched_for_a_question_that_is_gone(step: RetrieveActivities, job: RetrieveInput) -> None:
