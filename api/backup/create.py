@@ -62,7 +62,7 @@ async def create(settings: Settings, path: Path, *, with_keys: bool, with_files:
     ``with_files`` also copies files that are not on this machine, such as those of a bucket.
     """
     copies_files = with_files or settings.blobs_url.startswith("file:")
-    _require_space(settings, path)
+    _require_room(settings, path)
     with Writer(path) as writer:
         try:
             return await _Backup(settings, writer, with_keys, copies_files, tell).write()
@@ -143,7 +143,9 @@ class _Backup:
                 continue
             file = self._writer.scratch / "file"
             try:
-                await blobs.download(key, file)
+                with file.open("wb") as content:
+                    async for piece in blobs.stream(key):
+                        content.write(piece)
             except KeyError:
                 continue  # it was deleted since it was listed
             self._writer.add(f"{FILES}{key}", file)
@@ -176,15 +178,21 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _require_space(settings: Settings, path: Path) -> None:
-    """Raises Problem unless there is room for what is known before it is read: the databases and the local files."""
+def _require_room(settings: Settings, path: Path) -> None:
+    """Raises Problem unless there is room for what is known before it is read: the databases and the local files.
+
+    A backup among the files of the documents would copy itself.
+    """
     folder = path.absolute().parent
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     needed = sum(size_of(each) for each in (settings.data_dir / TEMPORAL, sqlite_file(settings)) if each is not None)
     if settings.blobs_url.startswith("file:"):
-        needed += size_of(Path(unquote(urlparse(settings.blobs_url).path)))
+        files = Path(unquote(urlparse(settings.blobs_url).path))
+        if path.resolve().is_relative_to(files.resolve()):
+            raise Problem("backup.among-files", path=path)
+        needed += size_of(files)
     if needed > free:
         raise Problem("backup.space", path=path, needed=needed / 1e9, free=free / 1e9)
 

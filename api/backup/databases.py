@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -89,9 +90,14 @@ class PinnedFile:
     async def copy(self, scratch: Path, add: Add) -> None:
         """See ``Pinned``."""
         file = scratch / self._name
-        with closing(sqlite3.connect(file)) as copy:
-            self._connection.backup(copy)  # within the transaction of the pin
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+        try:
+            with closing(sqlite3.connect(file)) as copy:
+                self._connection.backup(copy)  # within the transaction of the pin
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, str(exc)) from exc
+            raise
         add(self._name, file)
 
 

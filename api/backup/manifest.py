@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,8 @@ from api.client.problems import Problem
 MANIFEST, PARTS = "manifest.json", "parts.jsonl"
 
 KIND, FORMAT = "holdfast-backup", 1
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 Database = Literal["sqlite", "postgresql"]
 
@@ -68,7 +70,7 @@ def manifest_of(content: bytes | None, path: object) -> Manifest:
         if format > FORMAT:
             raise Problem("backup.newer", path=path, found=f"format {format}", known=f"format {FORMAT}")
         found = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, KeyError) as exc:
+    except (msgspec.DecodeError, KeyError, RecursionError) as exc:
         raise Problem("backup.damaged", path=path, part=MANIFEST) from exc
     if found.schema not in REVISIONS:
         raise Problem("backup.newer", path=path, found=found.schema, known=REVISIONS[-1])
@@ -79,18 +81,25 @@ def check(manifest: Manifest, listing: bytes, found: Mapping[str, Part], path: o
     """The parts of a backup, if ``found`` are exactly those. Raises Problem, naming one that is not."""
     if hashlib.sha256(listing).hexdigest() != manifest.parts:
         raise Problem("backup.damaged", path=path, part=PARTS)
-    parts = msgspec.json.Decoder(Part).decode_lines(listing)
+    try:
+        parts = msgspec.json.Decoder(Part).decode_lines(listing)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise Problem("backup.damaged", path=path, part=PARTS) from exc
     for part in parts:
         if part.name not in found:
             raise Problem("backup.incomplete", path=path, part=part.name)
         if found[part.name] != part or not is_plain(part.name):
             raise Problem("backup.damaged", path=path, part=part.name)
     for name in sorted(found.keys() - {part.name for part in parts}):
-        raise Problem("backup.foreign-part", path=path, part=name)
+        raise Problem("backup.foreign-part", path=path, part=shown(name))
     return parts
 
 
+def shown(name: str) -> str:
+    """A name with what is no text in it as escapes."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def is_plain(name: str) -> bool:
-    """Whether a part's name leads to no other place than one in the backup."""
-    pieces = PurePosixPath(name).parts
-    return bool(pieces) and not name.startswith("/") and ".." not in pieces and "\\" not in name
+    """Whether a part's name leads to no other place than one in the backup, and is one that stores list."""
+    return not any(piece in ("", ".", "..") for piece in name.split("/")) and not CONTROL.search(name)

@@ -23,9 +23,9 @@ class Restored(msgspec.Struct, frozen=True):
     missing_keys: list[str] = []
 
 
-def mark(settings: Settings, restored: Restored) -> None:
-    """Tells the next start."""
-    marker_of(settings).write_bytes(msgspec.json.encode(restored))
+def mark(folder: Path, restored: Restored) -> None:
+    """Writes what tells the next start, in a folder of what is restored."""
+    (folder / MARKER).write_bytes(msgspec.json.encode(restored))
 
 
 def is_marked(settings: Settings) -> bool:

@@ -7,7 +7,8 @@ in it, in a folder of its own, until somebody removes it.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,23 +40,24 @@ async def restore(settings: Settings, path: Path, *, replace: bool, tell: Tell) 
     manifest = manifest_at(path)
     await _require_place(settings, manifest, path, replace)
     tell(Message("restore.verifying", size=manifest.size / 1e6))
-    verify(path, manifest, lambda done: None)
+    _require_parts(manifest, {part.name for part in await verify(path, manifest)}, path)
+    files = secrets.key_files(settings)
+    missing = [name for name in manifest.keys_left_out if name not in files or not files[name].is_file()]
     unpacked = settings.data_dir / UNPACKED
     shutil.rmtree(unpacked, ignore_errors=True)
     try:
         unpacked.mkdir(mode=0o700, parents=True)
         await _unpack(settings, path, unpacked, tell)
         tables = sorted(unpacked.glob(f"{TABLES}*.csv"))
-        if tables:
+        if tables and manifest.database == "postgresql":
             tell(Message("restore.catalogue"))
             await load_tables(settings, manifest.schema, tables)
+        mark(unpacked, Restored(datetime.now(UTC), manifest.created_at, missing))
         _move(settings, unpacked, manifest)
     except OSError as exc:
         raise Problem("unwritable", path=settings.data_dir, detail=exc.strerror or exc) from exc
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
-    missing = [name for name in manifest.keys_left_out if not secrets.key_files(settings)[name].is_file()]
-    mark(settings, Restored(datetime.now(UTC), manifest.created_at, missing))
     return manifest, missing
 
 
@@ -77,6 +79,15 @@ async def _require_place(settings: Settings, manifest: Manifest, path: Path, rep
     free = shutil.disk_usage(folder).free
     if manifest.size > free:
         raise Problem("backup.space", path=settings.data_dir, needed=manifest.size / 1e9, free=free / 1e9)
+
+
+def _require_parts(manifest: Manifest, parts: Collection[str], path: Path) -> None:
+    """Raises Problem unless the parts are there that the manifest tells of."""
+    needed = [f"{secrets.FOLDER}{name}" for name in manifest.keys]
+    needed += [CATALOGUE] if manifest.database == "sqlite" else []
+    needed += [TEMPORAL] if manifest.temporal else []
+    if lacking := [name for name in needed if name not in parts]:
+        raise Problem("backup.incomplete", path=path, part=lacking[0])
 
 
 async def _answers(settings: Settings) -> bool:
@@ -116,24 +127,40 @@ async def _unpack(settings: Settings, path: Path, unpacked: Path, tell: Tell) ->
 
 
 def _move(settings: Settings, unpacked: Path, manifest: Manifest) -> None:
-    """Puts the data before aside, and what was unpacked into its place."""
+    """Puts the data before aside, and what was unpacked into its place; all of it, or nothing where that fails."""
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, place in _moves(settings, unpacked, manifest):
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # A folder is renamed or left: a mount point would be copied, and emptied.
+            shutil.move(source, place) if source.is_file() else source.rename(place)
+            done.append((source, place))
+    except OSError:
+        for source, place in reversed(done):
+            shutil.move(place, source) if place.is_file() else place.rename(source)
+        for place in settings.data_dir.glob(f"{BEFORE}*"):
+            with suppress(OSError):
+                place.rmdir()  # if it is empty
+        raise
+
+
+def _moves(settings: Settings, unpacked: Path, manifest: Manifest) -> list[tuple[Path, Path]]:
+    """What is moved where, in this order."""
     data = settings.data_dir
     before = data / f"{BEFORE}{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    for path in list(_there(settings)):
-        before.mkdir(mode=0o700, exist_ok=True)
-        path.rename(before / path.name)
+    aside = [(path, before / path.name) for path in _there(settings)]
+    places = {
+        unpacked / MARKER: data / MARKER,
+        unpacked / TEMPORAL: data / TEMPORAL,
+        unpacked / "blobs": data / "blobs",
+        unpacked / CHECKPOINTS: settings.checkpoints_file,
+    }
     file = sqlite_file(settings)
-    places = {unpacked / TEMPORAL: data / TEMPORAL, unpacked / "blobs": data / "blobs"}
-    places[unpacked / CHECKPOINTS] = settings.checkpoints_file
     if file is not None:
         places[unpacked / CATALOGUE] = file
     for name, place in secrets.key_files(settings).items():
         if name in manifest.keys:
             if place.exists():
-                before.mkdir(mode=0o700, exist_ok=True)
-                place.rename(before / name)
+                aside.append((place, before / name))
             places[unpacked / secrets.FOLDER / name] = place
-    for source, place in places.items():
-        if source.exists():
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.move(source, place)
+    return aside + [(source, place) for source, place in places.items() if source.exists()]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from activities.errors import Language
 from activities.phrases import Bilingual
 from api.conversations.schemas import ConversationDetail
-from api.http.markup import harmless
+from api.http.markup import end_of_code, harmless
 from api.questions.schemas import CitationInfo, QuestionInfo
 
 
@@ -43,7 +43,7 @@ def _turn(number: int, turn: QuestionInfo, language: Language) -> Iterator[str]:
     yield f"## {number}"
     yield "\n".join(f"> {_plain(line)}" for line in turn.question.splitlines())
     if turn.answer is not None:
-        yield harmless(turn.answer)
+        yield harmless(turn.answer) + end_of_code(turn.answer)
     elif turn.state == "running":
         yield f"*{Label.RUNNING.render(language)}*"
     else:

@@ -106,7 +106,8 @@ class Calls:
         text = msgspec.json.encode(result).decode()
         if isinstance(result, AskResult):
             sources = [ListedSource(each.n, each.title, each.page, each.url) for each in result.sources]
-            text = answer_text(result.answer) + source_list(sources, language)
+            text = answer_text(result.answer)
+            text += source_list(text, sources, language)
         return CallToolResult(content=[TextContent(text=text)], structured_content=msgspec.to_builtins(result))
 
 

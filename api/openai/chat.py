@@ -110,7 +110,7 @@ class Chat:
         usage = await self._usage(answer.done)
         content = self._text(answer.done.answer)
         message = AnswerMessage(
-            content=content + self._sources(answer.done),
+            content=content + self._sources(content, answer.done),
             holdfast=views.answer_extension(self._question, answer),
             annotations=views.file_citations(content, 0, answer.done.citations),
         )
@@ -161,7 +161,7 @@ class Chat:
                     grounds = views.answer_extension(self._question, Answer(event, sources))
                     begin = len(whole) - len(self._text(event.answer))
                     marks = views.file_citations(whole, max(begin, 0), event.citations)
-                    if listed := self._sources(event):
+                    if listed := self._sources(whole, event):
                         yield self._chunk(Delta(content=listed), usage=usage)
                     yield self._chunk(Delta(holdfast=grounds, annotations=marks), reason, usage)
                     if include_usage:
@@ -172,12 +172,12 @@ class Chat:
                 raise
             yield _data(openai_error(exc, language))
 
-    def _sources(self, done: DoneEvent) -> str:
-        """The list of the sources, in the answer's language; empty where none is wanted."""
+    def _sources(self, text: str, done: DoneEvent) -> str:
+        """The list of the sources behind ``text``, in the answer's language; empty where none is wanted."""
         if self._page_url is None:
             return ""
         sources = cited_sources(done.citations, self._model, self._page_url)
-        return source_list(sources, "zh" if query_language(self._question.question) == "zh" else "en")
+        return source_list(text, sources, "zh" if query_language(self._question.question) == "zh" else "en")
 
     def _chunk(
         self, delta: Delta, reason: FinishReason | None = None, usage: msgspec.UnsetType | None = msgspec.UNSET

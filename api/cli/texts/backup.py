@@ -52,6 +52,11 @@ BACKUP: dict[str, tuple[str, str]] = {
         "There is not enough room for {path}: {needed:.1f} GB are needed, {free:.1f} GB are free.",
         "{path} 的空间不足：需要 {needed:.1f} GB，可用 {free:.1f} GB。",
     ),
+    "backup.under-way": ("Another backup to {path} is being made.", "另一个备份正在写入 {path}。"),
+    "backup.among-files": (
+        "{path} is among the files of the documents, and would be backed up itself; use another folder.",
+        "{path} 位于文档文件之中，会被一并备份；请使用其他文件夹。",
+    ),
     "backup.none": ("{path} is no backup, or one that was not finished.", "{path} 不是备份，或是未完成的备份。"),
     "backup.damaged": (
         "The backup {path} is damaged: {part} is not what was written. Nothing was changed; use another backup.",

@@ -20,7 +20,7 @@ export class Holds {
   }
 
   async load() {
-    const [held, kbs] = await Promise.all([everything('/audit/holds'), everything('/knowledge-bases')]);
+    const [{ items: held }, kbs] = await Promise.all([call('GET', '/audit/holds'), everything('/knowledge-bases')]);
     const names = new Set(held.map((hold) => hold.knowledge_base));
     this.list.replaceChildren(...held.map((hold) => this.row(hold)));
     this.none.hidden = held.length > 0;

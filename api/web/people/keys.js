@@ -48,7 +48,8 @@ export class Keys {
 
   async load() {
     const me = this.me()?.name;
-    const keys = (await everything('/keys')).filter((key) => !key.revoked_at && key.owner === me);
+    const { items } = await call('GET', '/keys');
+    const keys = items.filter((key) => !key.revoked_at && key.owner === me);
     this.list.replaceChildren(...keys.map((key) => this.row(key)));
     this.none.hidden = keys.length > 0;
   }

@@ -4,7 +4,7 @@ import { call } from '../shared/api.js';
 import { announce, h, notify } from '../shared/dom.js';
 import { t } from '../shared/i18n.js';
 
-/** All items of a list; there are few enough people, groups, grants and keys to show them at once. */
+/** All items of a list that comes in pages; there are few enough people, groups and grants to show them at once. */
 export async function everything(path) {
   const items = [];
   let cursor = null;

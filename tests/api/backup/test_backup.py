@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import hashlib
+import io
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -226,6 +231,34 @@ def with_more(path: Path) -> None:
     (path / "keys" / "more").write_text("")
 
 
+def without_catalogue(path: Path) -> None:
+    """The parts agree with each other, and one is not among them that a platform needs."""
+    (path / "catalog.db").unlink()
+    listed(path, [line for line in (path / PARTS).read_bytes().splitlines() if b'"catalog.db"' not in line])
+
+
+def without_sense(path: Path) -> None:
+    """The list of the parts is the one that the manifest tells of, and none."""
+    listed(path, [b"\xff"])
+
+
+def with_depth(path: Path) -> None:
+    """The manifest holds what no reader of JSON takes."""
+    (path / MANIFEST).write_text('{"more":' + "[" * 100_000 + "]" * 100_000 + "}")
+
+
+def with_no_text(path: Path) -> None:
+    """A file whose name cannot be printed."""
+    (path / os.fsdecode(b"\xff")).write_text("")
+
+
+def listed(path: Path, lines: list[bytes]) -> None:
+    """Another list of the parts, which the manifest tells of."""
+    listing = b"\n".join(lines)
+    (path / PARTS).write_bytes(listing)
+    changed(parts=hashlib.sha256(listing).hexdigest())(path)
+
+
 def changed(**fields: object) -> Callable[[Path], None]:
     """The manifest says something else."""
 
@@ -243,6 +276,10 @@ def changed(**fields: object) -> Callable[[Path], None]:
         (without_part, "backup.incomplete"),
         (with_link, "backup.foreign-part"),
         (with_more, "backup.foreign-part"),
+        (with_no_text, "backup.foreign-part"),
+        (without_catalogue, "backup.incomplete"),
+        (without_sense, "backup.damaged"),
+        (with_depth, "backup.damaged"),
         (changed(kind="another"), "backup.none"),
         (changed(format=2), "backup.newer"),
         (changed(schema="9999"), "backup.newer"),
@@ -256,6 +293,10 @@ def changed(**fields: object) -> Callable[[Path], None]:
         "incomplete",
         "link",
         "more",
+        "no-text",
+        "catalogue",
+        "listing",
+        "depth",
         "kind",
         "format",
         "schema",
@@ -271,7 +312,7 @@ async def test_another_backup_is_refused(
     """With a sentence in both languages, and nothing changed."""
     path = copied(made, tmp_path)
     change(path)
-    assert await refused(target, path, code)
+    assert (await refused(target, path, code)).encode()
     assert all(TEXTS[code])
 
 
@@ -280,8 +321,6 @@ async def test_names_lead_to_no_other_place(made: Made, target: Settings, tmp_pa
     folder = copied(made, tmp_path)
     listing = (folder / PARTS).read_bytes().replace(b'"files/originals/one"', b'"../originals/one"')
     (folder / PARTS).write_bytes(listing)
-    import hashlib  # noqa: PLC0415
-
     changed(parts=hashlib.sha256(listing).hexdigest())(folder)
     path = folder.with_suffix(".tar")
     with tarfile.open(path, "w") as tar:
@@ -290,6 +329,99 @@ async def test_names_lead_to_no_other_place(made: Made, target: Settings, tmp_pa
                 name = file.relative_to(folder).as_posix()
                 tar.add(file, name.replace("files/originals/one", "../originals/one"))
     await refused(target, path, "backup.damaged")
+
+
+def cut(path: Path, tar: Path) -> None:
+    """Its end is lost, and what tells about it stands at its beginning."""
+    with tarfile.open(tar, "w") as writer:
+        for name in (MANIFEST, "catalog.db"):
+            writer.add(path / name, name)
+    os.truncate(tar, tar.stat().st_size // 2)
+
+
+def twice(path: Path, tar: Path) -> None:
+    """A part is there a second time."""
+    packed(path)
+    with tarfile.open(tar, "a") as writer:
+        writer.add(path / "catalog.db", "catalog.db")
+
+
+def sparse(path: Path, tar: Path) -> None:
+    """A few bytes that stand for a file of a terabyte."""
+    with tarfile.open(tar, "w", format=tarfile.PAX_FORMAT) as writer:
+        info, told = tarfile.TarInfo(MANIFEST), b"1\n0\n0\n".ljust(512, b"\0")
+        numbers = {"major": "1", "minor": "0", "name": MANIFEST, "realsize": str(1 << 40)}
+        info.size, info.pax_headers = len(told), {f"GNU.sparse.{key}": value for key, value in numbers.items()}
+        writer.addfile(info, io.BytesIO(told))
+
+
+def numbers(path: Path, tar: Path) -> None:
+    """A header with a number that is none."""
+    with tarfile.open(tar, "w", format=tarfile.PAX_FORMAT) as writer:
+        info = tarfile.TarInfo(MANIFEST)
+        info.pax_headers = {"GNU.sparse.map": "x", "GNU.sparse.size": "x"}
+        writer.addfile(info)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (cut, "backup.damaged"),
+        (twice, "backup.foreign-part"),
+        (sparse, "backup.foreign-part"),
+        (numbers, "backup.none"),
+    ],
+    ids=["cut", "twice", "sparse", "numbers"],
+)
+async def test_a_tar_file_that_harms_is_refused(
+    made: Made, target: Settings, tmp_path: Path, make: Callable[[Path, Path], None], code: str
+) -> None:
+    """With a sentence, whatever its headers say."""
+    path = copied(made, tmp_path)
+    make(path, path.with_suffix(".tar"))
+    await refused(target, path.with_suffix(".tar"), code)
+
+
+async def test_a_restore_that_cannot_move_changes_nothing(made: Made, target: Settings, tmp_path: Path) -> None:
+    """As where a folder is a mount point: the platform is what it was."""
+    await filled(target)
+    file = tmp_path / "file"
+    file.touch()
+    settings = load({"HOLDFAST_DATA": target.data, "HOLDFAST_AUDIT_KEY": str(file / "audit.key")})
+    await refused(settings, made.backup, "unwritable", replace=True)
+    assert not is_marked(target)
+
+
+async def test_a_backup_does_not_meet_itself(made: Made, tmp_path: Path) -> None:
+    """It is not among the files that it copies. One that is being made is left alone; one that was killed is not."""
+    inside = Path(made.settings.data) / "blobs" / "backup"
+    with pytest.raises(Problem, match=r"backup\.among-files"):
+        await create(made.settings, inside, with_keys=False, with_files=False, tell=silent)
+    unfinished = tmp_path / "b.partial"
+    (unfinished / "files").mkdir(parents=True)
+    (unfinished / "files" / "left").write_text("of the one before")
+    with_lock = os.open(unfinished, os.O_RDONLY)
+    fcntl.flock(with_lock, fcntl.LOCK_EX)
+    with pytest.raises(Problem, match=r"backup\.under-way"):
+        await create(made.settings, tmp_path / "b", with_keys=False, with_files=False, tell=silent)
+    os.close(with_lock)
+    await create(made.settings, tmp_path / "b", with_keys=False, with_files=False, tell=silent)
+    assert not (tmp_path / "b" / "files" / "left").exists()
+
+
+async def test_a_full_disk_is_named(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the tar file cannot be written either then; nothing is left."""
+    close = tarfile.TarFile.close
+
+    def full(tar: tarfile.TarFile, *_: object) -> None:
+        close(tar)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tarfile.TarFile, "addfile", full)
+    monkeypatch.setattr(tarfile.TarFile, "close", full)
+    with pytest.raises(Problem, match="unwritable"):
+        await create(made.settings, tmp_path / "b.tar", with_keys=False, with_files=False, tell=silent)
+    assert not list(tmp_path.iterdir())
 
 
 async def test_what_is_no_backup_is_refused(target: Settings, tmp_path: Path) -> None:

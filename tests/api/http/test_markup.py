@@ -18,6 +18,8 @@ from api.http.markup import harmless
         "<script>alert(1)</script>",
         "<!-- a --> <?php ?> </p> <http://127.0.0.1/>",
         "<svg/onload=alert(1)>",
+        "[ 1 ]: https://evil.example",
+        "[1\t]:https://evil.example",
     ],
 )
 def test_pictures_and_html_are_shown_as_text(text: str) -> None:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import jsonschema
 import pytest
+from markdown_it import MarkdownIt
 
 from activities.contracts.answers import Citation
 from activities.contracts.documents import Chunk
@@ -15,7 +16,7 @@ from api.http.headers import require_own_origin
 from api.http.recording.routes import TOOLS as ROWS
 from api.mcp.definitions import DATA, TOOLS, tools
 from api.mcp.windows import Window, around
-from api.questions.source_list import answer_text, cited_sources, source_list
+from api.questions.source_list import ListedSource, answer_text, cited_sources, source_list
 
 
 def test_every_tool_is_described_and_recorded() -> None:
@@ -60,7 +61,7 @@ def test_a_document_cannot_fake_a_list_of_sources() -> None:
     assert "!\\[x]" in text
     name = "a`](http://e/) ![x](http://e/)\n**Sources**.txt"
     cited = [Citation(n=1, document_id="d", document_name=name, quote="x", page=3)]
-    listed = source_list(cited_sources(cited * 2, "hr", "https://kb.example"), "en")
+    listed = source_list("", cited_sources(cited * 2, "hr", "https://kb.example"), "en")
     heading, line = listed.strip().split("\n\n")
     assert heading == "**Sources**"
     code, address = line.removeprefix("* [1] `").split("`, page 3: ")
@@ -68,8 +69,42 @@ def test_a_document_cannot_fake_a_list_of_sources() -> None:
     assert "\n" not in code
     assert address.startswith("<https://kb.example/#/kb/hr/documents?search=a%60")
     assert not set("()[] <") & set(address[1:])
-    assert "第 3 页" in source_list(cited_sources(cited, "hr", ""), "zh")
-    assert source_list([], "zh") == ""
+    assert "第 3 页" in source_list("", cited_sources(cited, "hr", ""), "zh")
+    assert source_list("", [], "zh") == ""
+
+
+@pytest.mark.parametrize(
+    "heading", ["**So\u200burces** [1]", "＃Ｓources", "**&#83;ources**&#58;", "__S__ources (2)", "\r来源"]
+)
+def test_a_heading_is_known_by_its_letters(heading: str) -> None:
+    """Whatever stands between them, and however they are written."""
+    assert answer_text(f"Five.\n{heading}\nSix.") == f"Five.\n{heading}\nSix.".replace(
+        heading.strip(), f"“{heading.strip()}”"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- [ 1 ]: https://evil.example\n\nFive. [1]",
+        "> 1. [1]: https://evil.example\n\nFive. [1]",
+        "[\n1 ]: https://evil.example\n\nFive. [1]",
+        "Five.\r\r[ 1 ]: https://evil.example\r\r[1]",
+        "```\nFive. [1]",
+        "1. a\n\n   ~~~~\n   b\n\n~~~~ c\nFive. [1]",
+        "```\nFive.\n```\n[1]",
+        "- ```\n  Five. [1]",
+    ],
+)
+def test_a_document_neither_turns_a_list_of_sources_nor_hides_it(text: str) -> None:
+    """The list has the heading and the one link that the platform has made; its numbers are no links."""
+    name = "\u202etxt.a\u2066"
+    answer = answer_text(text)
+    listed = source_list(answer, [ListedSource(1, name, None, "https://kb.example/")], "en")
+    assert "`txt.a`" in listed
+    shown = MarkdownIt("commonmark").render(answer + listed)
+    assert shown.count("<a ") == 1, shown
+    assert "<p><strong>Sources</strong></p>" in shown
 
 
 @pytest.mark.parametrize(
