@@ -255,14 +255,23 @@ def serve(
 
     `start` begins a batch, and returns what waits for its results; so many batches are begun `ahead` of the one that is
     waited for. When a batch of several jobs fails, each of them is computed alone, so that only its cause fails.
+    If this ends in any other way, the scheduler is closed: no request waits for a thread that is gone.
     """
-    begun: deque[tuple[Batch[Input, Output], Finish[Output] | Exception]] = deque()
-    while not scheduler.closed or begun:
-        batch = scheduler.take(lanes, block=not begun)
-        if batch is not None:
-            begun.append((batch, _attempt(partial(start, batch.inputs))))
-        if begun and (batch is None or len(begun) > ahead):
-            _end(scheduler, *begun.popleft(), start)
+    taken: deque[Batch[Input, Output]] = deque()
+    begun: deque[Finish[Output] | Exception] = deque()
+    try:
+        while not scheduler.closed or taken:
+            batch = scheduler.take(lanes, block=not taken)
+            if batch is not None:
+                taken.append(batch)
+                begun.append(_attempt(partial(start, batch.inputs)))
+            if taken and (batch is None or len(taken) > ahead):
+                _end(scheduler, taken[0], begun.popleft(), start)
+                taken.popleft()
+    finally:
+        scheduler.close()
+        for batch in taken:
+            scheduler.fail(batch, CancelledJobError("the model's thread has ended"))
 
 
 def _end(

@@ -29,6 +29,9 @@ LOOKUP_TIMEOUT = 3.0
 #: Seconds between two looks at a server that is left out.
 LOOK_SECONDS = 1.0
 
+#: Seconds after which a server whose request was given up is looked at before it is asked again.
+SILENT_SECONDS = 5.0
+
 #: The model that a server must have ready to be asked again.
 MODEL = "embed"
 
@@ -36,6 +39,8 @@ OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 3000),
+    # A machine that is gone without a word ends connections, streams too; Triton closes those that ping more often.
+    ("grpc.keepalive_time_ms", 330_000),
 ]
 
 
@@ -51,10 +56,13 @@ class Server:
         self.in_flight = 0
         self.asked = 0
         self.is_out = False
+        self.is_gone = False
 
     @contextmanager
     def busy(self) -> Iterator[InferenceServerClient]:
-        """Its client, for one request."""
+        """Its client, for one request. Raises TritonUnavailable once it is gone, for who still has it in turn."""
+        if self.is_gone:
+            raise TritonUnavailable(detail=Phrase.NO_SUCH_HOST, host=self.address)
         self.in_flight += 1
         self.asked += 1
         try:
@@ -93,20 +101,28 @@ class Servers:
 
     async def in_turn(self) -> list[Server]:
         """All servers, in the order in which to ask them. Raises TritonUnavailable if no name is known."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_up > LOOKUP_SECONDS:
+        time = asyncio.get_running_loop().time
+        now = time()
+        if not self._servers or now - self._looked_up > LOOKUP_SECONDS:
             async with self._looking_up:
-                if now - self._looked_up > LOOKUP_SECONDS:
+                if self._looked_up <= now:  # else they were looked up meanwhile, for another request
                     await self._look_up()
-                    self._looked_up = now
+                    self._looked_up = time()
+        if not self._servers:
+            raise TritonUnavailable(detail=Phrase.NO_SUCH_HOST, host=", ".join(self._named))
         return sorted(self._servers.values(), key=lambda each: (each.is_out, each.in_flight, each.asked))
 
     def leave_out(self, server: Server) -> None:
         """Asks a server that is gone only when all are, until it is ready again."""
-        if server.is_out or len(self._servers) < 2:
+        if server.is_out or len(self._servers) < 2 or self._servers.get(server.address) is not server:
             return
         server.is_out = True
         self._watches[server.address] = asyncio.create_task(self._watch(server))
+
+    def given_up(self, server: Server, seconds: float) -> None:
+        """A request to it was not waited for any longer: after so many seconds it may be one that does not answer."""
+        if seconds >= SILENT_SECONDS:
+            self.leave_out(server)
 
     async def _watch(self, server: Server) -> None:
         while server.is_out:
@@ -118,19 +134,19 @@ class Servers:
         """Adds the servers that names lead to now; those that they led to before go once they have nothing to do."""
         looked_up = await asyncio.gather(*(self._addresses_of(named) for named in self._named))
         found = [address for addresses in looked_up for address in addresses]
-        if not found:
-            if self._servers:
-                return
-            raise TritonUnavailable(detail=Phrase.NO_SUCH_HOST, host=", ".join(self._named))
         for address in found:
             if address not in self._servers:
                 self._servers[address] = Server(address)
         if not all(looked_up):
             return  # a name that is not known just now may be one of those that are there
-        for address in [each for each, server in self._servers.items() if each not in found and not server.in_flight]:
-            if (watch := self._watches.pop(address, None)) is not None:
+        gone = [server for address, server in self._servers.items() if address not in found and not server.in_flight]
+        for server in gone:
+            del self._servers[server.address]
+            server.is_gone = True
+            if (watch := self._watches.pop(server.address, None)) is not None:
                 watch.cancel()
-            await self._servers.pop(address).client.close()
+        for server in gone:
+            await server.client.close()
 
 
 async def addresses_of(named: str) -> list[str]:

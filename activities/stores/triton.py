@@ -393,9 +393,13 @@ class Triton:
         """Asks a server; if it is gone, the next one, or, unless ``elsewhere``, only if it does not answer at all."""
         servers = await self._servers.in_turn()
         for server in servers:
+            began = time.monotonic()
             try:
                 with server.busy() as client, waiting_for(TritonUnavailable), _translated():
                     return await call(client)
+            except asyncio.CancelledError:
+                self._servers.given_up(server, time.monotonic() - began)
+                raise
             except TritonUnavailable as exc:
                 if len(servers) == 1 or (not elsewhere and not _is_slow(exc) and await server.is_ready()):
                     raise
@@ -408,7 +412,7 @@ class Triton:
         """The responses to one request to ``generate``, of the next server if one is gone before the first."""
         servers = await self._servers.in_turn()
         for left, server in zip(reversed(range(len(servers))), servers, strict=True):
-            begun = False
+            begun, began = False, time.monotonic()
             try:
                 with server.busy() as client:
                     async with aclosing(self._streamed(client, inputs, outputs)) as results:
@@ -416,6 +420,10 @@ class Triton:
                             begun = True
                             yield result
                 return
+            except asyncio.CancelledError:
+                if not begun:
+                    self._servers.given_up(server, time.monotonic() - began)
+                raise
             except TritonUnavailable:
                 self._servers.leave_out(server)
                 if begun or not left:

@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import get_current_span, set_tracer_provider
 from temporalio import workflow
@@ -29,8 +29,14 @@ PATH = "/v1/traces"
 #: Milliseconds after which spans that have ended are sent. What a killed process has not sent is lost.
 SEND_MS = 200
 
-#: Seconds for which an export is tried; also what a process that ends may wait for.
+#: Seconds for which an export is tried.
 TIMEOUT = 5.0
+
+#: Seconds after which a process that ends begins no further export; with the last one it waits 7 s at most.
+END_SECONDS = 2.0
+
+#: Spans within one outermost span that are kept until it ends; further ones are left out.
+MOST_KEPT = 1000
 
 
 def provider(settings: TracingSettings, process: str) -> ReplaySafeTracerProvider:
@@ -47,9 +53,25 @@ def provider(settings: TracingSettings, process: str) -> ReplaySafeTracerProvide
     )
     logging.getLogger("opentelemetry").setLevel(logging.ERROR)  # once for each export that failed, not for each try
     exporter = OTLPSpanExporter(endpoint=settings.endpoint.rstrip("/") + PATH, timeout=TIMEOUT)
-    made.add_span_processor(ParentsFirst(BatchSpanProcessor(exporter, schedule_delay_millis=SEND_MS)))
+    made.add_span_processor(ParentsFirst(Sender(exporter)))
     set_tracer_provider(made)
     return made
+
+
+class Sender(BatchSpanProcessor):
+    """Sends spans in batches. A process that ends does not wait for all of them if the collector is slow."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        super().__init__(exporter, schedule_delay_millis=SEND_MS)
+        self._to = exporter
+
+    def shutdown(self) -> None:
+        """Send what is left, as long as it begins soon."""
+        stop = threading.Timer(END_SECONDS, self._to.shutdown)
+        stop.daemon = True
+        stop.start()
+        super().shutdown()
+        stop.cancel()
 
 
 class ParentsFirst(SpanProcessor):
@@ -84,7 +106,8 @@ class ParentsFirst(SpanProcessor):
             outermost = self._outermost.pop(id, id)
             kept = self._ended.get(outermost)
             if kept is not None:
-                kept.append(span)
+                if outermost == id or len(kept) < MOST_KEPT:
+                    kept.append(span)
                 if outermost != id:
                     return
                 del self._ended[id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -51,6 +52,7 @@ class Scripted(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[m
             await self._server.stop(0)
 
     async def ModelReady(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self.goes_on.wait()
         return service_pb2.ModelReadyResponse(ready=True)
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -149,6 +151,26 @@ async def test_one_that_is_gone_is_left_out_and_comes_back(two: list[Scripted], 
     assert await assert_eventually(lambda: answers(triton)) == [2]
 
 
+async def test_one_that_does_not_answer_is_left_out(
+    two: list[Scripted], triton: Triton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if who asked gave up before the time of the request ran out, as a question does."""
+    monkeypatch.setattr(servers_module, "SILENT_SECONDS", 0.1)
+    two[0].goes_on.clear()
+    for _ in range(2):  # one of them asks it
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await triton.embed(["text"])
+    assert two[0].asked == 1
+    assert [await asked(triton, 1) for _ in range(4)] == [[2]] * 4
+    two[0].goes_on.set()
+
+    async def is_back() -> bool:
+        return 1 in await asked(triton, 2)
+
+    await assert_eventually(is_back)
+
+
 async def answers(triton: Triton) -> list[int] | None:
     """Which server answers; None if none does."""
     try:
@@ -174,6 +196,44 @@ async def asked_again(triton: Triton, server: Scripted, before: int) -> bool:
     """Whether a request for the model beside the default one came to a server."""
     await asyncio.gather(*(triton.embed(["text"], model=OTHER) for _ in range(2)))
     return server.asked > before
+
+
+async def test_one_that_goes_while_it_is_next_is_gone(two: list[Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that was to fall back on a server whose name leads elsewhere by now fails as in an outage."""
+    addresses = [f"127.0.0.1:{each.port}" for each in two]
+
+    async def look_up(named: str) -> list[str]:
+        return addresses
+
+    triton = Triton("triton.gpu:8001")
+    monkeypatch.setattr(triton, "_servers", Servers("triton.gpu:8001", look_up))
+    two[0].goes_on.clear()
+    under_way = asyncio.create_task(triton.embed(["text"]))
+    await assert_eventually(lambda: answer(two[0].asked == 1))
+    del addresses[1]
+    monkeypatch.setattr(servers_module, "LOOKUP_SECONDS", -1.0)
+    await triton._servers.in_turn()
+    await two[0].stop()
+    with pytest.raises(TritonUnavailable, match="no address"):
+        await under_way
+    await triton.close()
+
+
+async def test_a_name_is_looked_up_once_for_all() -> None:
+    """Requests that wait for the same lookup share what it finds, also nothing: they fail together."""
+    lookups = 0
+
+    async def look_up(named: str) -> list[str]:
+        nonlocal lookups
+        lookups += 1
+        await asyncio.sleep(0.05)
+        return []
+
+    servers = Servers("triton.gpu:8001", look_up)
+    found = await asyncio.gather(*(servers.in_turn() for _ in range(5)), return_exceptions=True)
+    assert [type(each) for each in found] == [TritonUnavailable] * 5
+    assert lookups == 1
+    await servers.close()
 
 
 async def test_a_name_leads_to_all_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

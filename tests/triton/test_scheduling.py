@@ -212,6 +212,28 @@ def test_a_closed_scheduler_ends_what_waits() -> None:
     assert scheduler.take() is None
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["as it begins", "as it ends"])
+def test_no_request_waits_for_a_thread_that_is_gone(at_once: bool) -> None:
+    """One that ends in the middle of a batch leaves no request of it, nor any other, without an answer."""
+    scheduler = Scheduler(Limits(rows=1, tokens=10))
+    jobs = [submitted(scheduler, name, [10]) for name in ("a", "b", "c")]
+
+    def finish() -> list[tuple[str, int]]:
+        raise SystemExit
+
+    def start(inputs: list[tuple[str, int]]) -> object:
+        if at_once:
+            raise SystemExit
+        return finish
+
+    with pytest.raises(SystemExit):
+        serve(scheduler, tuple(Lane), start, 1)
+    for job in (*jobs, submitted(scheduler, "later", [10])):
+        assert job.ended
+        with pytest.raises(CancelledJobError):
+            job.outputs()
+
+
 def test_smaller_batches_after_memory_ran_out() -> None:
     """Only later ones are smaller, and never larger again."""
     scheduler = Scheduler(GPU)

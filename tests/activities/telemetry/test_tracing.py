@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv._incubating.attributes import db_attributes, gen_ai_attributes, http_attributes
 from opentelemetry.semconv.attributes import error_attributes
 
-from activities.telemetry import carried, names, origin
+from activities.telemetry import carried, exporting, names, origin
 from activities.telemetry.exporting import ParentsFirst
 from activities.telemetry.origin import Origin
 from activities.telemetry.tracing import span, traceparent
@@ -60,6 +63,48 @@ def test_a_span_leaves_after_what_it_is_within() -> None:
     assert left()[4:] == ["late"]
     assert provider.force_flush()
     provider.shutdown()
+
+
+def test_what_is_kept_of_a_long_step_is_bounded() -> None:
+    """Its own span is always told."""
+    memory, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(ParentsFirst(SimpleSpanProcessor(memory)))
+    tracer = provider.get_tracer("test")
+    with tracer.start_as_current_span("step"):
+        for _ in range(exporting.MOST_KEPT + 10):
+            tracer.start_span("call").end()
+    left = [each.name for each in memory.get_finished_spans()]
+    assert left == ["step"] + ["call"] * exporting.MOST_KEPT
+    provider.shutdown()
+
+
+class Slow(SpanExporter):
+    """Sends to a collector that does not answer."""
+
+    def __init__(self) -> None:
+        self.batches, self._ended = 0, threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """See `SpanExporter.export`."""
+        if not self._ended.is_set():
+            self.batches += 1
+            self._ended.wait(5)
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        """See `SpanExporter.shutdown`."""
+        self._ended.set()
+
+
+def test_a_process_ends_although_the_collector_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the batch that is being sent, not for all."""
+    monkeypatch.setattr(exporting, "END_SECONDS", 0.1)
+    slow, provider = Slow(), TracerProvider()
+    provider.add_span_processor(exporting.Sender(slow))
+    for _ in range(5000):
+        provider.get_tracer("test").start_span("call").end()
+    provider.shutdown()
+    assert slow.batches == 1
 
 
 def test_a_request_goes_on_elsewhere() -> None:
