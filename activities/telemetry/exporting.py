@@ -70,7 +70,7 @@ class Sender(BatchSpanProcessor):
         stop = threading.Timer(END_SECONDS, self._to.shutdown)
         stop.daemon = True
         stop.start()
-        super().shutdown()
+        super().shutdown()  # type: ignore[no-untyped-call]
         stop.cancel()
 
 
