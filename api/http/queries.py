@@ -1,6 +1,7 @@
 """A query has parameters of its route only: a mistyped filter would list everything.
 
-Public routes take any, since providers and probes add their own; so do those for OpenAI's clients.
+Public routes take any, since providers and probes add their own; so do those that follow the protocol of others:
+OpenAI's clients, MCP, and the Temporal UI, which adds the namespace.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from litestar import Request
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 
+from activities.contracts.addresses import PREFIX
 from activities.errors import InvalidRequest
 from activities.phrases import Phrase
 from api.http.access import PUBLIC, declaration
-from api.http.problems import OPENAI_PREFIX
 
 #: The option of a route with the parameters that it reads itself; of a started one, with all that it takes.
 OPTION: Final = "query"
@@ -25,7 +26,7 @@ class KnownParameters(ReceiveRoutePlugin):
 
     def receive_route(self, route: BaseRoute) -> None:
         """Called by Litestar for each route."""
-        if not isinstance(route, HTTPRoute) or route.path.startswith(OPENAI_PREFIX):
+        if not isinstance(route, HTTPRoute) or not route.path.startswith(PREFIX):
             return
         for handler in route.route_handlers:
             if handler.resolve_include_in_schema() and declaration(handler) != PUBLIC:

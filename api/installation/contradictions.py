@@ -25,7 +25,10 @@ def _all(settings: Settings) -> Iterator[tuple[tuple[str, ...], Message]]:
 
 
 def _remote(address: str) -> bool:
-    return address_of(address)[0] not in LOCAL_HOSTS
+    try:
+        return address_of(address)[0] not in LOCAL_HOSTS
+    except ValueError:  # it has no port, so that nothing is there
+        return False
 
 
 def _follows_itself(settings: Settings) -> bool:

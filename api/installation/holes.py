@@ -39,7 +39,7 @@ POSTGRESQL = {
 
 def version_of(text: str) -> Version:
     """The numbers at the beginning of a version, also after a ``v``; empty if there are none."""
-    found = re.match(r"v?(\d+(?:\.\d+)*)", text.strip())
+    found = re.match(r"v?(\d{1,9}(?:\.\d{1,9})*)", text.strip())
     return tuple(map(int, found[1].split("."))) if found else ()
 
 

@@ -41,6 +41,9 @@ SECONDS, SKEW_SECONDS = 10.0, 5.0
 #: Knowledge bases whose models are looked at.
 MOST = 1000
 
+#: What a look raises at an address that is none, or at an answer of something else that listens there.
+ODD = (httpx.InvalidURL, ValueError, TypeError, RecursionError)
+
 Look = Callable[[Settings], AsyncIterator[Finding]]
 
 
@@ -57,7 +60,7 @@ async def _look(look: Look, settings: Settings) -> list[Finding]:
         async with asyncio.timeout(SECONDS):
             async for finding in look(settings):
                 found.append(finding)
-    except (HoldfastError, SQLAlchemyError, httpx.HTTPError, LookupError, OSError):
+    except (HoldfastError, SQLAlchemyError, httpx.HTTPError, LookupError, OSError, *ODD):
         pass
     return found
 
@@ -175,7 +178,7 @@ def _skew_of(answer: httpx.Response) -> float | None:
     """Seconds by which the clock of a response is ahead of this machine's."""
     try:
         return (parsedate_to_datetime(answer.headers["Date"]) - datetime.now(UTC)).total_seconds()
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, TypeError):  # TypeError: it does not say its time zone
         return None
 
 

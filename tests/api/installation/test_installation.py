@@ -83,8 +83,9 @@ def test_each_contradiction_is_found(number: int) -> None:
         (holes.postgresql("16.15"), True),
         (holes.postgresql("12.22"), False),
         (holes.postgresql("19beta1"), True),
+        (holes.milvus("9" * 5000), True),
     ],
-    ids=lambda value: shown(value.found) if isinstance(value, Finding) else None,
+    ids=lambda value: shown(value.found)[:40] if isinstance(value, Finding) else None,
 )
 def test_known_holes(finding: Finding, ok: bool) -> None:
     """Older servers than the table's are not in order, and the line says which to use."""
@@ -148,6 +149,39 @@ async def test_another_clock_and_version_are_named(nowhere: dict[str, str], late
     found = await servers(given(nowhere | {"DATA": str(tmp_path), "URL": late_api}))
     assert [shown(each.check) for each in found if not each.ok] == ["clock of API", "version of the API"]
     assert all(each.do for each in found)
+
+
+class OtherServer(http_server.Quiet, BaseHTTPRequestHandler):
+    """Something else that listens where the API should, and answers whatever is asked."""
+
+    body = b""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return "Fri, 31 Dec 1999 23:59:59"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b"null", b'{"info": 1}', b"[" * 100_000, b"\xff\xfe["], ids=range(6)
+)
+async def test_what_is_no_api_is_left_out(nowhere: dict[str, str], tmp_path: Path, body: bytes) -> None:
+    """Its answers are not what the API's would be, and its clock has no time zone."""
+    with http_server.serving(type("Other", (OtherServer,), {"body": body})) as port:
+        assert await servers(given(nowhere | {"DATA": str(tmp_path), "URL": f"http://127.0.0.1:{port}"})) == []
+
+
+async def test_addresses_that_are_none_are_left_out(nowhere: dict[str, str], tmp_path: Path) -> None:
+    """Whatever they lack; the settings are looked at all the same."""
+    wrong = {"TEMPORAL_ADDRESS": "temporal", "TRITON_ADDRESS": "triton:x", "MILVUS_URI": "http://milvus:99999"}
+    settings = given(nowhere | wrong | {"DATA": str(tmp_path)})
+    assert await servers(settings) == []
+    assert [each.ok for each in contradictions(given(wrong | {"CATALOG_URL": "postgresql+asyncpg://db/holdfast"}))] == [
+        True
+    ]
 
 
 @pytest.mark.parametrize(("revision", "words"), [(REVISIONS[-2], "holdfast migrate"), ("9999", "newer release")])
