@@ -19,8 +19,8 @@ from activities.settings import LogSettings
 from activities.telemetry import tracing
 from activities.telemetry.exceptions import Exceptions
 
-#: Fields of a step's input that its log lines have.
-SUBJECTS = ("document_id", "version", "knowledge_base_id", "batch_id", "question_id", "reindex_id", "sync_id", "actor")
+#: Fields of a step's input that its log lines and its span have; lines also have the ``actor``, who is a person.
+SUBJECTS = ("document_id", "version", "knowledge_base_id", "batch_id", "question_id", "reindex_id", "sync_id")
 
 #: Fields whose values are redacted in every log line.
 SECRETS = frozenset({"authorization", "api_key", "key", "token", "password", "secret"})
@@ -92,10 +92,14 @@ def _log_what_is_uncaught() -> None:
 
 
 def describe(input: object) -> dict[str, str | int]:
-    """Adds what a step works on to the lines that it logs: the ids that its input has, and no other field of it."""
+    """Adds what a step works on to the lines that it logs: the actor, and the ids that its input has, which it returns.
+
+    Nothing else of the input is in them.
+    """
     subject = getattr(input, "begins", None) or input  # a step that begins a run works on the run's version
     found = {name: value for name in SUBJECTS if isinstance(value := getattr(subject, name, None), str | int)}
-    structlog.contextvars.bind_contextvars(**found)
+    person = {"actor": actor} if isinstance(actor := getattr(subject, "actor", None), str) else {}
+    structlog.contextvars.bind_contextvars(**found, **person)
     return found
 
 

@@ -14,8 +14,10 @@ from structlog.testing import capture_logs
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from activities.contracts.deletion import DeleteJob
 from activities.contracts.ingest import PauseInput
 from activities.runtime.interceptor import ActivityEdge
+from activities.telemetry.logs import describe
 
 PROGRAM = """
 import asyncio, logging, threading, warnings
@@ -84,3 +86,13 @@ async def test_lines_of_a_step_say_what_it_works_on() -> None:
     assert done["seconds"] >= 0
     assert done["outcome"] == "done"
     assert "document_id" not in outside
+
+
+def test_a_person_is_named_in_lines_only() -> None:
+    """What leaves with the spans of a step is ids: traces may go to a service elsewhere."""
+    ids = {"knowledge_base_id": "0" * 32, "document_id": "1" * 32}
+    job = DeleteJob(**ids, knowledge_base="handbook", document_name="salaries.pdf", actor="ann")
+    with structlog.contextvars.bound_contextvars():
+        assert describe(job) == ids
+        assert structlog.contextvars.get_contextvars() == {**ids, "actor": "ann"}
+        structlog.contextvars.clear_contextvars()
