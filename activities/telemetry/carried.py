@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
-import structlog
 
 from activities.telemetry import origin, tracing
 
@@ -29,6 +28,8 @@ def resumed(carried: str | None) -> Iterator[None]:
     if not request_id:
         yield
         return
+    import structlog  # noqa: PLC0415 - catalogue records, which take `current`, load nothing beside msgspec
+
     asked = msgspec.structs.replace(origin.current(), request_id=request_id)
     logged = structlog.contextvars.bound_contextvars(request_id=request_id)
     with origin.of(asked), logged, tracing.within(traceparent or None):
