@@ -26,8 +26,9 @@ from activities.settings import TracingSettings
 #: Where collectors take traces, below their address.
 PATH = "/v1/traces"
 
-#: Milliseconds after which spans that have ended are sent. What a killed process has not sent is lost.
-SEND_MS = 200
+#: Milliseconds after which spans that have ended are sent: each sending costs as much as some hundred spans, and what a
+#: killed process has not sent is lost.
+SEND_MS = 1000
 
 #: Seconds for which an export is tried.
 TIMEOUT = 5.0
