@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -448,6 +449,12 @@ class Settings(Section, frozen=True):
     def blobs_url(self) -> str:
         """The blob store's URL, with the default filled in."""
         return self.blobs.url or (self.data_dir / "blobs").as_uri()
+
+    @property
+    def files_dir(self) -> Path | None:
+        """The folder of the blob store; None if it is not on this machine's disks."""
+        url = urlsplit(self.blobs_url)
+        return Path(unquote(url.path)) if url.scheme == "file" else None
 
     @property
     def api_url(self) -> str:

@@ -20,7 +20,6 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 import msgspec
 
@@ -28,6 +27,7 @@ from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.revision import REVISIONS
+from activities.stores.disks import free_bytes, used_bytes
 from api.backup import secrets
 from api.backup.archive import Writer
 from api.backup.databases import PinnedFile, PinnedTables, database_of, pinned_catalogue, pinned_file, sqlite_file
@@ -61,7 +61,7 @@ async def create(settings: Settings, path: Path, *, with_keys: bool, with_files:
 
     ``with_files`` also copies files that are not on this machine, such as those of a bucket.
     """
-    copies_files = with_files or settings.blobs_url.startswith("file:")
+    copies_files = with_files or settings.files_dir is not None
     _require_room(settings, path)
     with Writer(path) as writer:
         try:
@@ -183,25 +183,11 @@ def _require_room(settings: Settings, path: Path) -> None:
 
     A backup among the files of the documents would copy itself.
     """
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    needed = sum(size_of(each) for each in (settings.data_dir / TEMPORAL, sqlite_file(settings)) if each is not None)
-    if settings.blobs_url.startswith("file:"):
-        files = Path(unquote(urlparse(settings.blobs_url).path))
+    free, files = free_bytes(path.absolute().parent), settings.files_dir
+    needed = sum(used_bytes(each) for each in (settings.data_dir / TEMPORAL, sqlite_file(settings)) if each is not None)
+    if files is not None:
         if path.resolve().is_relative_to(files.resolve()):
             raise Problem("backup.among-files", path=path)
-        needed += size_of(files)
+        needed += used_bytes(files)
     if needed > free:
         raise Problem("backup.space", path=path, needed=needed / 1e9, free=free / 1e9)
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files of a folder; 0 if there is none."""
-    if path.is_dir():
-        return sum(size_of(each) for each in path.iterdir())
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -16,6 +16,7 @@ import httpx
 
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
+from activities.stores.disks import free_bytes
 from api.backup import secrets
 from api.backup.archive import PIECE, manifest_at, pieces, verify
 from api.backup.create import CHECKPOINTS, FILES, TOLD_EACH, Tell
@@ -73,10 +74,7 @@ async def _require_place(settings: Settings, manifest: Manifest, path: Path, rep
     there = next(_there(settings), None)
     if (used or there) and not replace:
         raise Problem("restore.not-empty", path=there or "HOLDFAST_CATALOG_URL")
-    folder = settings.data_dir
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(settings.data_dir)
     if manifest.size > free:
         raise Problem("backup.space", path=settings.data_dir, needed=manifest.size / 1e9, free=free / 1e9)
 

@@ -6,9 +6,7 @@ import asyncio
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import get_args
-from urllib.parse import unquote, urlparse
 
 from litestar import Controller, Response, get
 from prometheus_client import REGISTRY
@@ -81,8 +79,7 @@ def show_disks(settings: Settings) -> None:
 
     Those of a volume that cannot be asked are absent. May block, as network file systems do.
     """
-    url = urlparse(settings.blobs_url)
-    volumes = {"data": settings.data_dir} | ({"files": Path(unquote(url.path))} if url.scheme == "file" else {})
+    volumes = {"data": settings.data_dir} | ({"files": settings.files_dir} if settings.files_dir else {})
     disks = {}
     for volume, folder in volumes.items():
         with suppress(OSError):  # nothing was written yet, or the volume is gone
