@@ -30,6 +30,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.triton import Triton
 from activities.text.lexicon import gives_what_is_asked
+from activities.text.scripts import reply_language
 from activities.text.terms import tells_what_it_answers
 
 #: The answer when the documents do not hold one, and its second half when passages come near to it.
@@ -187,7 +188,7 @@ def _quote(
 ) -> Answered:
     """The best sentences, each with the number of its source."""
     found = excerpts(context, scored)
-    answer, language = "", context.language if context.language in MORE else "en"
+    answer, language = "", reply_language(context.question)
     for one in found:
         lines = [without_numbers(line) for line in one.lines or [citation.quote for citation in one.citations]]
         if one.more:
@@ -210,7 +211,7 @@ def _refuse(
 
     What there is of the same kind is named, where a table tells.
     """
-    language = context.language if context.language in NOT_FOUND else "en"
+    language = reply_language(context.question)
     nearest = quotes(context, scored)
     said = NOT_FOUND[language]
     if lacking is not None and lacking.there:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from activities.phrases import Language
+
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 KANA = "\u3040-\u30ff"
 HANGUL = "\uac00-\ud7af"
@@ -41,6 +43,11 @@ def query_language(text: str) -> str:
     if HAN_RUN.search(text):
         return "zh"
     return "ru" if _CYRILLIC.search(text) else "en"
+
+
+def reply_language(text: str) -> Language:
+    """The language in which the platform's own words stand beside a text: Chinese for Chinese, else English."""
+    return "zh" if query_language(text) == "zh" else "en"
 
 
 def is_han(text: str) -> bool:

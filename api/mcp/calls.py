@@ -16,7 +16,7 @@ from activities.errors import HoldfastError, InvalidRequest, Language
 from activities.phrases import Phrase
 from activities.stores.catalog.records import KnowledgeBase
 from activities.telemetry import origin
-from activities.text.scripts import query_language
+from activities.text.scripts import reply_language
 from activities.validation import explain
 from api.http.access import REFUSED
 from api.http.problems import CODE, status_of
@@ -121,4 +121,4 @@ def _checked(params: CallToolRequestParams, language: Language) -> Arguments:
 
 def _language_of(arguments: dict[str, object] | None) -> Language:
     text = (arguments or {}).get("question") or (arguments or {}).get("query")
-    return "zh" if isinstance(text, str) and query_language(text) == "zh" else ENGLISH
+    return reply_language(text) if isinstance(text, str) else ENGLISH

@@ -20,7 +20,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document, KnowledgeBase, Principal
 from activities.stores.milvus import ID, ROW_ID, row_id
-from activities.text.scripts import query_language
+from activities.text.scripts import reply_language
 from api.documents.passages import live_chunks
 from api.http.access import GRANTED, Access, needs, visible
 from api.mcp.schemas import (
@@ -165,7 +165,7 @@ class Tools:
         query = await self.asking.check(knowledge_base, given.question)
         await self.asking.ensure_available()
         question = await self.asking.ask(query, caller.principal.subject, conversation_id=given.conversation_id)
-        language: Language = "zh" if query_language(given.question) == "zh" else "en"
+        language = reply_language(given.question)
         said = ""
         async for event in self.asking.attend(question):
             if isinstance(event, DoneEvent):

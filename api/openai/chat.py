@@ -15,7 +15,7 @@ from activities.errors import HoldfastError, Language
 from activities.phrases import Bilingual
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Question
-from activities.text.scripts import query_language
+from activities.text.scripts import query_language, reply_language
 from api.http.markup import harmless
 from api.http.problems import openai_error
 from api.http.sse import Data, event_stream
@@ -177,7 +177,7 @@ class Chat:
         if self._page_url is None:
             return ""
         sources = cited_sources(done.citations, self._model, self._page_url)
-        return source_list(text, sources, "zh" if query_language(self._question.question) == "zh" else "en")
+        return source_list(text, sources, reply_language(self._question.question))
 
     def _chunk(
         self, delta: Delta, reason: FinishReason | None = None, usage: msgspec.UnsetType | None = msgspec.UNSET

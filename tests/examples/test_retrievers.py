@@ -59,7 +59,7 @@ async def test_a_retriever_finds_passages(
     """Also asynchronously, and narrowed down; with what a citation needs, and errors that say what to do."""
     await ready(api, kb, ("leave.txt", LEAVE.encode()))
     nowhere = f"http://127.0.0.1:{free_port()}"
-    arguments = [str(HERE / f"{name}_run.py"), platform.url, platform.key, kb, QUESTION, nowhere]
+    arguments = [str(HERE / "run.py"), name, platform.url, platform.key, kb, QUESTION, nowhere]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(EXAMPLES), "HOME": os.environ.get("HOME", "/tmp")}
     done = subprocess.run([str(python), *arguments], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
