@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import httpx
@@ -22,7 +23,7 @@ from mcp.shared.exceptions import MCPError
 
 from activities.stores.catalog.catalog import Catalog
 from tests.api.http.test_second_user import signed_in
-from tests.api.openai.test_openai import asked_of
+from tests.api.openai.test_openai import asked_of, cancel_requested
 from tests.conftest import Platform, assert_eventually, ready
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
@@ -178,7 +179,8 @@ async def test_canceling_a_call_cancels_its_question(platform: Platform, api: ht
                 questions[await assert_eventually(newly_asked)] = None
                 call.cancel()
                 await asyncio.gather(call, return_exceptions=True)
-            await asyncio.sleep(1)  # the API detects it and cancels the run
+            for id in questions:
+                await assert_eventually(partial(cancel_requested, platform, id))
         finally:
             os.kill(worker, signal.SIGCONT)
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +19,7 @@ from openai import AsyncOpenAI, OpenAI
 from activities.contracts.questions import Turn
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import EventFilter
 from activities.stores.triton import Triton
 from tests.conftest import Platform, ask, assert_eventually, ready
 from tests.workflows.test_outages import down
@@ -253,7 +254,7 @@ async def test_a_client_that_leaves_cancels_its_question(
         question = await assert_eventually(lambda: asked_of(platform, handbook))
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        await asyncio.sleep(1)  # the API detects it and cancels the run
+        await assert_eventually(lambda: cancel_requested(platform, question))
     finally:
         os.kill(worker, signal.SIGCONT)
 
@@ -281,10 +282,10 @@ async def test_a_reader_that_leaves_in_the_middle_cancels_too(
             ) as answer,
         ):
             assert answer.status_code == 200  # sent before the first word
-        await asyncio.sleep(1)
+        question = await assert_eventually(lambda: asked_of(platform, handbook))
+        await assert_eventually(lambda: cancel_requested(platform, question))
     finally:
         os.kill(worker, signal.SIGCONT)
-    question = await asked_of(platform, handbook)
 
     async def canceled() -> bool:
         return str((await api.get(f"/questions/{question}")).json()["state"]) == "canceled"
@@ -294,9 +295,19 @@ async def test_a_reader_that_leaves_in_the_middle_cancels_too(
 
 async def asked_of(platform: Platform, kb: str) -> str | None:
     """The last question that was asked of a knowledge base."""
+    return await _object_of(platform, knowledge_base=kb, action="question.ask")
+
+
+async def cancel_requested(platform: Platform, question: str) -> bool:
+    """Whether the API has asked Temporal to cancel a question; its worker may be stopped meanwhile."""
+    return await _object_of(platform, object_id=question, action="question.cancel") == question
+
+
+async def _object_of(platform: Platform, **wanted: Unpack[EventFilter]) -> str | None:
+    """The object of the last event that is wanted."""
     catalog = Catalog(platform.settings.catalog_url)
     try:
-        found = await catalog.audit.page(None, 1, knowledge_base=kb, action="question.ask")
+        found = await catalog.audit.page(None, 1, **wanted)
         return found[0].object_id if found else None
     finally:
         await catalog.close()
