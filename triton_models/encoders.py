@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
 
+import atexit
 import mmap
 import os
 import struct
@@ -51,6 +52,8 @@ class Encoder:
         # Other requests are tokenized by at most half of the cores, so that the threads of the encoder have the rest.
         self._tokenizing = threading.Semaphore(max(1, cores() // 2))
         self.scheduler: Scheduler[Ids, Floats] = Scheduler(limits, urgent)
+        self._threads: list[threading.Thread] = []
+        atexit.register(self.close)  # a thread that the interpreter's end finds inside a library aborts the process
 
     def encode(
         self, texts: Sequence[str], *, urgent: bool = False, cancelled: Callable[[], bool] = lambda: False
@@ -70,8 +73,11 @@ class Encoder:
         return np.stack(job.outputs())
 
     def close(self) -> None:
-        """Ends the threads; requests that wait fail."""
+        """Ends the threads, each after the batch that it computes; requests that wait fail."""
+        atexit.unregister(self.close)
         self.scheduler.close()
+        for thread in self._threads:
+            thread.join()
 
     def _serve(self, start: Start, *lanes: Lane, ahead: int = 0, polite: bool = False) -> None:
         """Starts a thread that computes the batches of these lanes; a polite one has a low priority."""
@@ -81,7 +87,9 @@ class Encoder:
                 give_way()
             serve(self.scheduler, lanes, start, ahead)
 
-        threading.Thread(target=run, name=lanes[0].value, daemon=True).start()
+        thread = threading.Thread(target=run, name=lanes[0].value, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
 
 class OnnxEncoder(Encoder):

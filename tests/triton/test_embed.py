@@ -97,6 +97,21 @@ print(json.dumps([error, rows, encoder.scheduler.totals.rows]))
     assert computed < 100
 
 
+def test_a_process_ends_cleanly_while_a_text_is_computed(triton_python: TritonPython) -> None:
+    """The thread inside ONNX Runtime ends before the interpreter does; a killed one aborts the process."""
+    program = """
+import sys
+sys.path.insert(0, "triton_models")
+import encoders, model_files, scheduling
+encoder = encoders.OnnxEncoder(model_files.embed_model())
+try:
+    encoder.encode(["word " * 600] * 200, cancelled=lambda: True)
+except scheduling.CancelledJobError:
+    print("cancelled")
+"""
+    assert triton_python("-c", program) == "cancelled\n"
+
+
 def test_threads_of_bulk_embedding_have_a_lower_priority(triton_python: TritonPython) -> None:
     """As bulk workers have: urgent texts need not wait for a core either."""
     program = """
