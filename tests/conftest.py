@@ -33,6 +33,7 @@ from api.stack.ports import WORKERS
 from api.stack.probes import SEARCH_ATTRIBUTES, temporal_ready
 from tests.ports import free_port, free_ports_in_a_row
 from tests.postgresql import PostgreSQL, running_postgresql
+from tests.s3 import serving_s3
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG = "up.log"
@@ -44,6 +45,12 @@ WAIT_SECONDS = 150
 METRICS_TOKEN = "a-token-for-prometheus"
 
 T = TypeVar("T")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--servers``: the same tests on the stores of a large site."""
+    stores = "the catalogue of the shared platform is on PostgreSQL, and its files are on S3"
+    parser.addoption("--servers", action="store_true", help=stores)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -162,14 +169,33 @@ def running_platform(data: Path, *arguments: str, code: Path = ROOT, **more: str
     assert status == 0, log.read_text()
 
 
+@contextmanager
+def stores_on_servers(postgresql: PostgreSQL) -> Iterator[dict[str, str]]:
+    """Settings of a platform with an empty catalogue on PostgreSQL, and an empty bucket on an S3 server."""
+    with serving_s3() as bucket:
+        catalog = postgresql.create(f"platform_{uuid.uuid4().hex}")
+        yield {"HOLDFAST_CATALOG_URL": catalog, "HOLDFAST_BLOBS_URL": f"s3://{bucket.name}"}
+
+
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def stores_settings(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Where the platform that most tests share has its catalogue and its files; empty for the defaults."""
+    if request.config.getoption("--servers"):
+        with stores_on_servers(request.getfixturevalue("postgresql")) as settings:
+            yield settings
+    else:
+        yield {}
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, stores_settings: dict[str, str]) -> Iterator[Platform]:
     """The platform that most tests share. Its Triton can load a second embedding model, and one that is broken."""
     models = tmp_path_factory.mktemp("models")
     python = ROOT / os.environ.get("HOLDFAST_TRITON_VENV", ".venv-triton") / "bin" / "python"
     subprocess.run([str(python), str(ROOT / "tests" / "triton" / "tiny_embedder.py"), str(models)], check=True)
     named = f"{models / 'tiny-96'},{models / 'broken'}"
-    with running_platform(tmp_path_factory.mktemp("platform"), HOLDFAST_EMBED_MODELS=named) as found:
+    folder = tmp_path_factory.mktemp("platform")
+    with running_platform(folder, HOLDFAST_EMBED_MODELS=named, **stores_settings) as found:
         yield found
 
 

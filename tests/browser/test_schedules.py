@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.browser.test_accessible import violations
 from tests.browser.walk import READY_MS, Page, enter, expect, file, languages, overflow
 from tests.conftest import Platform
+from tests.stores.catalog.conftest import sql
 
 WORDS = {
     "en": {
@@ -66,14 +67,17 @@ WORDS = {
 
 def date_back(platform: Platform, kb: str, name: str) -> None:
     """Let a document of a knowledge base be an old one."""
-    with closing(sqlite3.connect(platform.settings.data_dir / "catalog.db", timeout=15)) as catalog, catalog:
-        changed = catalog.execute(
-            "UPDATE versions SET created_at = '2020-01-01 00:00:00.000000' WHERE document_id IN (SELECT documents.id"
-            " FROM documents JOIN knowledge_bases ON knowledge_bases.id = knowledge_base_id"
-            " WHERE knowledge_bases.name = ? AND documents.name = ?)",
-            (kb, name),
-        )
-        assert changed.rowcount == 1
+    changing = sql(
+        platform.settings,
+        "UPDATE versions SET created_at = '2020-01-01 00:00:00.000000' WHERE document_id IN (SELECT documents.id"
+        " FROM documents JOIN knowledge_bases ON knowledge_bases.id = knowledge_base_id"
+        " WHERE knowledge_bases.name = :kb AND documents.name = :name) RETURNING document_id",
+        kb=kb,
+        name=name,
+    )
+    with ThreadPoolExecutor(1) as beside:  # Playwright has a loop in this thread
+        changed = beside.submit(asyncio.run, changing).result()
+    assert len(changed) == 1
 
 
 def open_schedules(page: Page, platform: Platform, language: str) -> str:

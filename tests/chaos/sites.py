@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from tests.activities.sync.s3 import serving_s3
 from tests.conftest import Platform, running_platform
 from tests.postgresql import running_postgresql
+from tests.s3 import serving_s3
 
 WORKERS = ("worker-interactive", "worker-cpu", "worker-bulk")
 DEPENDENCIES = ("temporal", "milvus", "triton")

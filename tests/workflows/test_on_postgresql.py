@@ -8,8 +8,7 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from tests.activities.sync.s3 import serving_s3
-from tests.conftest import Platform, running_platform
+from tests.conftest import Platform, running_platform, stores_on_servers
 from tests.postgresql import PostgreSQL
 from tests.workflows.test_batches import (  # noqa: F401 - collected here, for the platform below
     test_a_batch_is_paused_resumed_and_canceled,
@@ -37,15 +36,11 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def platform(
-    postgresql: PostgreSQL, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
+def platform(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform with its catalogue on PostgreSQL and its files on S3."""
-    url, folder = postgresql.create("platform", postgresql_template), tmp_path_factory.mktemp("platform")
-    with serving_s3() as bucket:
-        servers = {"HOLDFAST_CATALOG_URL": url, "HOLDFAST_BLOBS_URL": f"s3://{bucket.name}"}
-        with running_platform(folder, **servers) as found:
-            yield found
+    folder = tmp_path_factory.mktemp("platform")
+    with stores_on_servers(postgresql) as settings, running_platform(folder, **settings) as found:
+        yield found
 
 
 @pytest.mark.endurance

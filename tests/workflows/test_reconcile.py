@@ -7,11 +7,9 @@ import hashlib
 import json
 import os
 import signal
-import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,8 @@ from activities.stores.milvus import Milvus, Row
 from activities.stores.triton import Triton
 from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
 from tests.documents import long_text
+from tests.s3 import date_back
+from tests.stores.catalog.conftest import sql
 from tests.workflows.test_reindex import share_collection
 from tests.workflows.test_replay import replayer
 from workflows.client.schedules import RECONCILE, schedule_reconcile
@@ -76,11 +76,9 @@ class Stores:
 
         await assert_eventually(nothing)
 
-    def sql(self, statement: str, *parameters: object) -> list[Any]:
-        """Change the database directly, past the catalogue."""
-        path = unquote(urlsplit(self.platform.settings.catalog_url).path)
-        with closing(sqlite3.connect(path, timeout=15, isolation_level=None)) as connection:
-            return connection.execute(statement, parameters).fetchall()
+    async def sql(self, statement: str, **parameters: object) -> list[Any]:
+        """Reads or changes the database directly, past the catalogue."""
+        return await sql(self.platform.settings, statement, **parameters)
 
     async def collection(self, kb: str) -> str:
         """The collection of a knowledge base."""
@@ -98,8 +96,11 @@ class Stores:
     async def put(self, key: str, data: bytes = b"stray", *, old: bool = True) -> str:
         """Write a blob that no document refers to."""
         await self.blobs.put(key, data)
-        if old:
-            os.utime(Path(unquote(urlsplit(self.platform.settings.blobs_url).path)) / key, (OLD, OLD))
+        url = urlsplit(self.platform.settings.blobs_url)
+        if old and url.scheme == "s3":
+            date_back(url.netloc, key, OLD)
+        elif old:
+            os.utime(Path(unquote(url.path)) / key, (OLD, OLD))
         return key
 
     async def there(self, *keys: str) -> list[bool]:
@@ -228,9 +229,9 @@ async def test_runs_without_rows_are_canceled(
     await running(api, document["id"])
     await api.post(f"/documents/{document['id']}/pause")
     await running(api, document["id"], "paused")
-    stores.sql("DELETE FROM versions WHERE document_id IN (?, ?)", document["id"], small["id"])
-    stores.sql("DELETE FROM documents WHERE id IN (?, ?)", document["id"], small["id"])
-    stores.sql("DELETE FROM batches WHERE id = ?", opened["id"])
+    await stores.sql("DELETE FROM versions WHERE document_id IN (:big, :small)", big=document["id"], small=small["id"])
+    await stores.sql("DELETE FROM documents WHERE id IN (:big, :small)", big=document["id"], small=small["id"])
+    await stores.sql("DELETE FROM batches WHERE id = :id", id=opened["id"])
     looked = (await stores.reconcile(repair=False))["runs_without_document"]
     assert (looked.count, looked.mended) == (2, 0)
     finding = (await stores.reconcile())["runs_without_document"]
@@ -264,7 +265,7 @@ async def test_unfinished_deletions_are_finished(
     assert set(finding.examples) == {"leave.txt", other}
 
     async def gone() -> bool:
-        rows = stores.sql("SELECT id FROM documents WHERE id = ?", document["id"])
+        rows = await stores.sql("SELECT id FROM documents WHERE id = :id", id=document["id"])
         return not rows and await stores.milvus.count(doomed) == 0
 
     await assert_eventually(gone)
@@ -289,7 +290,7 @@ async def test_questions_whose_run_is_gone_are_ended(
     assert (finding.count, finding.mended) == (2, 2)
     assert set(finding.examples) == {waiting["id"], never.id}
     seen = await stores.catalog.questions.create(record.id, "Seen?", "extractive", None, "admin")
-    stores.sql("UPDATE questions SET created_at = '2026-01-01 00:00:00.000000' WHERE id = ?", seen.id)
+    await stores.sql("UPDATE questions SET created_at = '2026-01-01 00:00:00.000000' WHERE id = :id", id=seen.id)
     for id in (waiting["id"], never.id, seen.id):
         name, last = (await events(api, f"/questions/{id}/events"))[-1]
         assert (name, last["code"]) == ("error", "interrupted")
@@ -354,11 +355,13 @@ async def test_only_our_own_collections_are_dropped(api: httpx.AsyncClient, stor
     record = await stores.catalog.knowledge_bases.get(kb)
     ours, foreign, other = f"kb_{record.id}_g99", f"kb_{new_id()}_g1", "somebody_elses"
     retired = f"kb_{record.id}_g98@shared_ffffffffffffffff"
-    stores.sql(
+    await stores.sql(
         "INSERT INTO generations (knowledge_base_id, generation, collection, model_fingerprint, phase, created_at)"
-        " VALUES (?, 98, ?, ?, 'retired', '2026-01-01 00:00:00.000000')",
-        record.id, retired.removesuffix("_ffffffffffffffff"), "f" * 64,
-    )  # fmt: skip
+        " VALUES (:kb, 98, :collection, :model, 'retired', '2026-01-01 00:00:00.000000')",
+        kb=record.id,
+        collection=retired.removesuffix("_ffffffffffffffff"),
+        model="f" * 64,
+    )
     await stores.milvus.create(retired, stores.dimension)
     await stores.insert(retired, new_id(), 1)
     for name in (ours, foreign, other):
@@ -476,12 +479,18 @@ async def test_old_orphaned_blobs_are_removed(api: httpx.AsyncClient, stores: St
     archive = hashlib.sha256(sha256.encode()).hexdigest()
     record = await stores.catalog.knowledge_bases.get(kb)
     batch = await stores.catalog.batches.create(record.id, "a.zip", 1, "ann", closed=True, archive_sha256=archive)
-    stores.sql("UPDATE batches SET state = 'running', dispatched_at = '2100-01-01 00:00:00.000000',"
-               " updated_at = '2100-01-01 00:00:00.000000' WHERE id = ?", batch.id)  # fmt: skip
+    await stores.sql(
+        "UPDATE batches SET state = 'running', dispatched_at = '2100-01-01 00:00:00.000000',"
+        " updated_at = '2100-01-01 00:00:00.000000' WHERE id = :id",
+        id=batch.id,
+    )
     kept = await stores.put(original_key(archive))
     for key, year in (("old", 2020), ("new", 2100)):
-        stores.sql("INSERT INTO idempotency_keys (actor, key, fingerprint, answer, created_at)"
-                   " VALUES ('ann', ?, 'f', '{}', ?)", key, f"{year}-01-01 00:00:00.000000")  # fmt: skip
+        await stores.sql(
+            "INSERT INTO idempotency_keys (actor, key, fingerprint, answer, created_at)"
+            f" VALUES ('ann', :key, 'f', 'null', '{year}-01-01 00:00:00.000000')",
+            key=key,
+        )
 
     looked = (await stores.reconcile(repair=False))["stray_blobs"]
     assert looked.mended == 0
@@ -490,10 +499,10 @@ async def test_old_orphaned_blobs_are_removed(api: httpx.AsyncClient, stores: St
     assert (finding.count, finding.mended) == (4, 4)  # an original is removed with all blobs derived from it
     assert not any(await stores.there(*strays))
     assert all(await stores.there(*[key for key in used if key], young, kept))
-    assert stores.sql("SELECT key FROM idempotency_keys WHERE actor = 'ann'") == [("new",)]
+    assert await stores.sql("SELECT key FROM idempotency_keys WHERE actor = 'ann'") == [("new",)]
     assert await stores.reconcile() == {}
 
-    stores.sql("UPDATE batches SET state = 'ready' WHERE id = ?", batch.id)
+    await stores.sql("UPDATE batches SET state = 'ready' WHERE id = :id", id=batch.id)
     assert (await stores.reconcile())["stray_blobs"].examples == [kept]
     await stores.blobs.delete(young)
 
@@ -522,7 +531,7 @@ async def test_a_removal_that_was_cut_off_is_finished(stores: Stores) -> None:
     sha256 = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
     assert await stores.catalog.content_locks.begin_stray_removal(sha256, new_id())
     assert (await stores.reconcile())["stray_blobs"].mended == 1
-    assert stores.sql("SELECT removing_by FROM contents WHERE sha256 = ?", sha256) == []
+    assert await stores.sql("SELECT removing_by FROM contents WHERE sha256 = :sha256", sha256=sha256) == []
     assert await stores.reconcile() == {}
 
 
@@ -569,8 +578,9 @@ async def test_it_is_started_watched_and_read_through_the_api(
     history = await temporal.get_workflow_handle(job["workflow_id"]).fetch_history()
     assert len(history.events) < 120
     await replayer(temporal).replay_workflow(history)
-    ((actor, detail),) = stores.sql(
-        "SELECT actor, detail FROM audit_events WHERE action = 'reconcile.finish' AND object_id = ?", job["id"]
+    ((actor, detail),) = await stores.sql(
+        "SELECT actor, CAST(detail AS TEXT) FROM audit_events WHERE action = 'reconcile.finish' AND object_id = :id",
+        id=job["id"],
     )
     assert actor == "admin"
     assert json.loads(detail)["findings"] == {"rows_without_version": {"count": 1, "mended": 0}}
@@ -610,15 +620,15 @@ async def test_an_event_that_differs_from_the_log_is_found_and_told(stores: Stor
     """In the report, in the trail and in readiness, until it is as it was; nothing changes it back."""
 
     async def logged() -> list[Any]:
-        return stores.sql("SELECT actor, log_index FROM audit_events WHERE log_index IS NOT NULL LIMIT 1")
+        return await stores.sql("SELECT actor, log_index FROM audit_events WHERE log_index IS NOT NULL LIMIT 1")
 
     ((actor, index),) = await assert_eventually(logged)
-    stores.sql("UPDATE audit_events SET actor = 'mallory' WHERE log_index = ?", index)
+    await stores.sql("UPDATE audit_events SET actor = 'mallory' WHERE log_index = :index", index=index)
     try:
         finding = (await stores.reconcile())["audit_log_differs"]
         ready = (await api.get(f"{stores.platform.url}/health/ready")).json()
     finally:
-        stores.sql("UPDATE audit_events SET actor = ? WHERE log_index = ?", actor, index)
+        await stores.sql("UPDATE audit_events SET actor = :actor WHERE log_index = :index", actor=actor, index=index)
     assert (finding.count, finding.mended) == (1, 0)
     assert finding.examples == [f"event {index} is not the one that entered the log"]
     assert f"event {index}" in ready["audit_log"]

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from activities.stores.blobs import Blobs
 from tests.conftest import Platform, ready
 from tests.save_data import answered
 from tests.workflows.test_reindex import COUNT, reaches, start, text, word
@@ -34,8 +35,7 @@ async def kessim(api: httpx.AsyncClient, kb: str) -> str:
 
 async def blobs(platform: Platform, job: dict[str, Any]) -> set[str]:
     """The stored question sets of the job's knowledge base."""
-    folder = platform.settings.data_dir / "blobs" / "gates" / job["workflow_id"].split("/")[1]
-    return {str(path) for path in folder.rglob("*") if path.is_file()}
+    return set(await Blobs(platform.settings.blobs_url).list(f"gates/{job['workflow_id'].split('/')[1]}"))
 
 
 def measured(info: dict[str, Any], name: str) -> dict[str, Any]:

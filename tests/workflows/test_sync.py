@@ -27,8 +27,8 @@ from activities.stores.catalog.source_records import Sync
 from activities.stores.milvus import Milvus
 from activities.sync import steps
 from activities.sync.steps import SyncActivities
-from tests.activities.sync.s3 import serving_s3
 from tests.conftest import steps_of
+from tests.s3 import serving_s3
 from tests.workflows.following import Following, following
 
 COUNT = 60

@@ -12,7 +12,7 @@ from activities.errors import SourceUnavailable
 from activities.sync.bucket import BucketFiles
 from activities.sync.listing import Collector, Listing, NotTaken
 from activities.sync.places import Prefix
-from tests.activities.sync.s3 import Bucket, serving_s3
+from tests.s3 import Bucket, serving_s3
 
 LIMIT = 20 << 20
 

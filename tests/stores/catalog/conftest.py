@@ -96,11 +96,11 @@ async def accepted(catalog: Catalog, kb: KnowledgeBase, name: str = "a.pdf", sha
     return (await catalog.documents.accept(kb.id, name, sha256, 7, "ann")).document.id
 
 
-async def sql(settings: Settings | str, statement: str | Executable) -> list[Any]:
+async def sql(settings: Settings | str, statement: str | Executable, **parameters: object) -> list[Any]:
     """Run a statement directly on the database (or URL), past the catalogue; its rows, if it has any."""
     engine = create_async_engine(settings if isinstance(settings, str) else settings.catalog_url)
     async with engine.begin() as connection:
-        result = await connection.execute(text(statement) if isinstance(statement, str) else statement)
+        result = await connection.execute(text(statement) if isinstance(statement, str) else statement, parameters)
         rows: list[Any] = list(result) if result.returns_rows else []
     await engine.dispose()
     return rows

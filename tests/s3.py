@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import httpx
 import obstore
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
@@ -50,9 +54,17 @@ class Bucket:
         self._server.stop()
 
 
+def date_back(bucket: str, key: str, timestamp: float) -> None:
+    """Let an object be from this POSIX time."""
+    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys[key].last_modified = datetime.fromtimestamp(
+        timestamp, UTC
+    ).replace(tzinfo=None)
+
+
 @contextmanager
 def serving_s3() -> Iterator[Bucket]:
     """A server with an empty bucket, to which the ``AWS_…`` variables lead."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for every request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
