@@ -64,8 +64,10 @@ AUDIT_LOG: dict[str, tuple[str, str]] = {
         "日志被整体改写：没有任何事件与签名相符",
     ),
     "audit.finding.old_backup": (
-        "this is an older state of the log: an old backup was restored, or all after event {index} was removed",
-        "这是日志的较早状态：恢复了旧备份，或事件 {index} 之后的内容全被移除",
+        "this is an older state of the log: an old backup was restored, all from event {index} on was removed, or the"
+        " file was exported before the newest checkpoint was signed: export it again to find out",
+        "这是日志的较早状态：恢复了旧备份，或自事件 {index} 起的内容全被移除，"
+        "或文件在最新检查点签署之前导出（重新导出即可查明）",
     ),
     "audit.finding.erased_unrecorded": (
         "the text of event {index} is gone, and no event records its erasure ({detail})",

@@ -203,17 +203,13 @@ async def test_every_subject_of_the_catalogue_repeats_conflicts(catalog: Catalog
 
 async def test_a_connection_names_its_process(postgresql_settings: Settings, catalog: Catalog) -> None:
     """Whoever holds a lock can be found; a pool opens no more connections than allowed."""
+    mine = "FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'holdfast %'"
     await catalog.ping()
-    (named,) = await sql(
-        postgresql_settings, "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'holdfast %'"
-    )
+    (named,) = await sql(postgresql_settings, f"SELECT application_name {mine}")
     assert named[0].startswith("holdfast ")
     few = Catalog(postgresql_settings.catalog_url, connections=2)
     await asyncio.gather(*(few.ping() for _ in range(20)))
-    opened = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'hold%'"
-    )
-    assert (await sql(postgresql_settings, opened))[0][0] <= 1 + 2
+    assert (await sql(postgresql_settings, f"SELECT count(*) {mine}"))[0][0] <= 1 + 2
     await few.close()
 
 
