@@ -27,7 +27,7 @@ from activities.settings import ParseSettings
 from activities.stores.blob_keys import digest, original_key, parsed_key
 from activities.stores.blobs import Blobs
 
-PARSER_VERSION = 6
+PARSER_VERSION = 7
 """To be raised when a change makes the same bytes give other elements."""
 
 PARSER_FINGERPRINT = digest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -33,7 +34,7 @@ def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
     seen: dict[str, list[Line]] = {}
     for line in (line for page in pages for line in page if in_margin(line) and line.size <= 1.05 * body):
         seen.setdefault(_NUMBER.sub("#", line.text), []).append(line)
-    running = _numbered_with_pages(pages) | _on_all_of_few(pages, body)
+    running = _numbered_with_pages(pages) | _on_all_of_few(pages, body) | _on_facing_pages(pages, seen, body)
     for key, lines in seen.items():
         needed = 3 if _ONLY_NUMBER.fullmatch(key) else _RUNNING_PAGES
         running |= {id(line) for line, on_pages in _at_same_height(lines) if on_pages >= needed}
@@ -86,6 +87,44 @@ def _on_all_of_few(pages: list[list[Line]], body: float) -> set[int]:
             same -= 1
         found |= {id(line) for row in rows[:same] for line in row}
     return found
+
+
+def _on_facing_pages(pages: list[list[Line]], seen: dict[str, list[Line]], body: float) -> set[int]:
+    """Ids of the running lines of left and right pages: other words, on every second page each, at one height.
+
+    Of a document with so few pages that neither has enough of them.
+    """
+    if len(pages) >= 2 * _RUNNING_PAGES:
+        return set()
+    by_height = {page[0].page: sorted(page, key=_height) for page in pages if page}
+    sides: tuple[list[list[Line]], list[list[Line]]] = ([], [])
+    for lines in seen.values():
+        numbers = sorted({line.page for line in lines})
+        alternate = len(numbers) > 1 and all(after - before == 2 for before, after in pairwise(numbers))
+        same = all(abs(line.first - lines[0].first) <= _SAME_HEIGHT for line in lines)
+        if alternate and same and all(_is_apart(line, _inward(line, by_height[line.page]), body) for line in lines):
+            sides[numbers[0] % 2].append(lines)
+    found: set[int] = set()
+    for side, facing in (sides, sides[::-1]):
+        heights = sorted(lines[0].first for lines in facing)
+        for lines in side:
+            at = bisect_left(heights, lines[0].first - _SAME_HEIGHT)
+            if at < len(heights) and heights[at] <= lines[0].first + _SAME_HEIGHT:
+                found |= {id(line) for line in lines}
+    return found
+
+
+def _inward(line: Line, by_height: list[Line]) -> list[Line]:
+    """The nearest line between one in a margin and the middle of its page, if there is any."""
+    if line.first > line.page_height / 2:
+        at = bisect_left(by_height, line.first - _SAME_HEIGHT, key=_height)
+        return by_height[max(0, at - 1) : at]
+    at = bisect_right(by_height, line.first + _SAME_HEIGHT, key=_height)
+    return by_height[at : at + 1]
+
+
+def _height(line: Line) -> float:
+    return line.first
 
 
 def _are_one(lines: tuple[Line, ...], body: float) -> bool:

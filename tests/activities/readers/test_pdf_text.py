@@ -204,6 +204,28 @@ def test_running_lines_of_few_pages(tmp_path: Path, count: int) -> None:
     assert found[-1].endswith("margin and goes on here until it ends.")
 
 
+@pytest.mark.parametrize("count", [4, 5, 7])
+def test_running_lines_of_facing_pages(tmp_path: Path, count: int) -> None:
+    """The book's title on the left pages and the chapter's on the right ones, on too few pages to count each."""
+    pages = []
+    for number in range(1, count + 1):
+        body = page(*[(FULL, "R", 11)] * 3) if number < count else page(("goes on here until it ends.", "R", 11))
+        side = (72.0, "The Northern Waterworks") if number % 2 == 0 else (420.0, "Rates and fees")
+        pages.append([(side[0], 815.0, 9, "R", side[1]), *body])
+    found = texts(tmp_path, pdf(pages))
+    assert not any("Waterworks" in text or "fees" in text for text in found)
+    assert found[-1].endswith("margin and goes on here until it ends.")
+
+
+def test_text_that_comes_back_on_every_second_page_is_kept(tmp_path: Path) -> None:
+    """At the top of a page, but neither apart from its text nor facing another such line."""
+    pages = []
+    for number in range(1, 7):
+        said = "Ask at the counter first." if number % 2 else f"Page {number} says something of its own here."
+        pages.append([(72.0, 790.0, 11, "R", said), (72.0, 776.0, 11, "R", f"It is line {number}.")])
+    assert sum("Ask at the counter" in text for text in texts(tmp_path, pdf(pages))) == 3
+
+
 def test_a_repeated_heading_is_no_running_line(tmp_path: Path) -> None:
     """A bold line of the text's size at the top of both pages heads what follows it."""
     pages = [
