@@ -363,6 +363,8 @@ class Phrase(Bilingual):
         "its storage does not answer as it should; the worker's log has the details",
         "存储没有正常响应；详情见工作进程日志",
     )
+    NO_ANSWER = ("no answer in time", "未及时响应")
+    NO_CONNECTION = ("it cannot be reached", "无法连接")
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
     NO_SUCH_HOST = ("no address is known for {host}", "找不到 {host} 的地址")
     NOT_REACHED = ("it cannot be reached ({said})", "无法连接（{said}）")

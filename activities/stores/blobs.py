@@ -21,7 +21,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
-from activities.errors import BlobsUnavailable, first_line
+from activities.errors import BlobsUnavailable, plain_line
 from activities.stores.deadline import waiting_for
 from activities.telemetry import metrics
 
@@ -36,7 +36,17 @@ def _translated(key: str) -> Iterator[None]:
     except (NotFoundError, FileNotFoundError) as exc:
         raise KeyError(key) from exc
     except (BaseError, OSError) as exc:
-        raise BlobsUnavailable(detail=first_line(exc)) from exc
+        raise BlobsUnavailable(detail=_cause(exc)) from exc
+
+
+def _cause(exc: Exception) -> str:
+    """What an error of obstore comes from, without its address, folder and key, which are nothing for users to see.
+
+    Its first line is ``Error performing PUT <address> in 1ms - <cause>``, or ``Unable to open file <path>: <cause>``.
+    """
+    line = (str(exc).splitlines() or [""])[0]
+    mark = " - " if " - " in line else ": "
+    return plain_line(line.strip(": ").rpartition(mark)[2])
 
 
 @contextmanager

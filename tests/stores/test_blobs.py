@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 import obstore
 import pytest
+from obstore.exceptions import GenericError
 
 from activities.contracts.documents import Chunk
 from activities.errors import BlobsUnavailable
@@ -178,8 +179,26 @@ async def test_a_blob_that_cannot_be_written_is_an_outage(blobs: Blobs, folder: 
     """A file is where a folder is needed: not even root can write there."""
     folder.mkdir(exist_ok=True)
     (folder / "originals").write_bytes(b"not a folder")
-    with pytest.raises(BlobsUnavailable):
+    with pytest.raises(BlobsUnavailable) as caught:
         await blobs.put("originals/a", b"a")
+    assert str(caught.value).startswith("The file store cannot be used: Not a directory (os error 20).")
+
+
+async def test_an_outage_names_no_address(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the server nor the bucket or the key: whoever uploads reads it."""
+    said = "Generic S3 error: Error performing PUT http://10.0.0.7:9000/b/originals/a in 1ms - {}\n\nDebug source:"
+
+    async def fails(*_: object, **__: object) -> None:
+        raise GenericError(said.format(cause))
+
+    monkeypatch.setattr(obstore, "put_async", fails)
+    for cause in (
+        "HTTP error: error sending request",
+        "Server returned non-2xx status code: 503 Busy: ",
+    ):
+        with pytest.raises(BlobsUnavailable) as caught:
+            await blobs.put("originals/a", b"a")
+        assert str(caught.value).startswith(f"The file store cannot be used: {cause.strip(': ')}. Work waits")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import QueuePool
 
 from activities.errors import CatalogUnavailable, first_line
+from activities.phrases import Phrase
 from activities.stores.catalog.audit.events import audit_row, name_objects
 from activities.stores.catalog.tables import AuditRow
 from activities.stores.deadline import waiting_for
@@ -38,9 +39,11 @@ SQLITE_CHECKPOINT_PAGES = 1000
 #: authentication, missing database, and tables of another version, while `holdfast migrate` has yet to run.
 DOWN = ("08", "53", "57P", "28", "3D", "42P01", "42703")
 
-#: Connections to PostgreSQL that stay open when idle, and the time that a new one may take, in seconds.
+#: Connections to PostgreSQL that stay open when idle, and the time that a new one and a statement may take, in seconds:
+#: a server that hangs, or whose machine is gone, closes no connection.
 KEPT_CONNECTIONS = 5
 CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 60
 
 #: PostgreSQL errors that end a transaction in favour of a concurrent one: serialization failure and deadlock.
 CONFLICTS = ("40001", "40P01")
@@ -147,7 +150,11 @@ class Engine:
             pool_pre_ping=True,
             pool_size=kept,
             max_overflow=connections - kept,
-            connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": name}},
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": STATEMENT_SECONDS,
+                "server_settings": {"application_name": name},
+            },
         )
 
     @property
@@ -194,7 +201,11 @@ class Engine:
             if down or exc.connection_invalidated:
                 raise CatalogUnavailable(detail=detail) from exc
             raise
-        except (PoolTimeoutError, OSError) as exc:
+        except TimeoutError as exc:
+            raise CatalogUnavailable(detail=Phrase.NO_ANSWER) from exc
+        except OSError as exc:
+            raise CatalogUnavailable(detail=Phrase.NO_CONNECTION) from exc
+        except PoolTimeoutError as exc:
             raise CatalogUnavailable(detail=first_line(exc)) from exc
 
     async def ping(self) -> None:

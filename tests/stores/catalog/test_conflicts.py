@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from activities.errors import CatalogUnavailable, NotFound
 from activities.settings import Settings
+from activities.stores.catalog import engine
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.engine import ATTEMPTS, TransactionConflict, repeats_conflicts
 from activities.stores.catalog.records import RunProgress
@@ -211,6 +212,19 @@ async def test_a_connection_names_its_process(postgresql_settings: Settings, cat
     await asyncio.gather(*(few.ping() for _ in range(20)))
     assert (await sql(postgresql_settings, f"SELECT count(*) {mine}"))[0][0] <= 1 + 2
     await few.close()
+
+
+async def test_a_server_that_hangs_is_an_outage(
+    postgresql_settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that gets no answer ends, with its connection; the next one is answered."""
+    monkeypatch.setattr(engine, "STATEMENT_SECONDS", 0.5)
+    hanging = engine.Engine(postgresql_settings.catalog_url)
+    with pytest.raises(CatalogUnavailable, match="no answer in time"):
+        async with hanging.read() as session:
+            await session.execute(text("SELECT pg_sleep(30)"))
+    await hanging.ping()
+    await hanging.close()
 
 
 async def test_publishing_after_a_deletion_is_refused(postgresql_settings: Settings, catalog: Catalog) -> None:
