@@ -175,9 +175,10 @@ def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[
         return
     for name, ready, detail in states:
         log = settings.data_dir / "logs" / f"{name}.log"
-        log = log if log.exists() else log.with_name("api.log")
+        own = log.exists()  # of a part that `holdfast up` started
+        do = say("doctor.dep_do" if own else "doctor.dep_elsewhere_do", path=log if own else log.with_name("api.log"))
         found = str(detail or say("state.ready" if ready else "doctor.no_answer"))
-        yield Check(name, ready, found, "" if ready else say("doctor.dep_do", path=log))
+        yield Check(name, ready, found, "" if ready else do)
     overdue = answer.get("overdue")
     found = str(overdue["detail"]) if overdue else say("doctor.overdue_none")
     do = say("doctor.overdue_do", path=settings.data_dir / "logs" / "api.log") if overdue else ""

@@ -453,6 +453,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "see {path}; `holdfast up` restarts it automatically",
         "请查看 {path}；`holdfast up` 会自动重启它",
     ),
+    "doctor.dep_elsewhere_do": (
+        "see {path}, and where it runs if it has a server of its own: Holdfast does not start that",
+        "请查看 {path}；若它有自己的服务器，请到该服务器检查：Holdfast 不会启动它",
+    ),
     "doctor.language_model": ("language model", "语言模型"),
     "doctor.language_model_at": (
         "{name} at {host}, which gets questions and passages",

@@ -150,7 +150,7 @@ def test_doctor_names_the_dependency_that_is_down(fake: FakeApi, holdfast: Holdf
     assert result.exit_code == 1
     bad = [line for line in result.stdout.splitlines() if line.startswith("✗")]
     assert [line.split("\t")[1] for line in bad] == ["refused", "A valid API key is needed."]
-    assert "api.log" in bad[0]
+    assert "api.log, and where it runs" in bad[0]
 
 
 def test_doctor_without_a_platform_says_make_up(holdfast: Holdfast) -> None:
