@@ -115,7 +115,7 @@ $(PLATFORM): requirements.lock pyproject.toml
 	@echo "[1/4] the platform: .venv from requirements.lock"
 	@$(call venv,.venv)
 	@.venv/bin/python $(PIP_INSTALL) --no-deps -r requirements.lock
-	@.venv/bin/python $(PIP_INSTALL) --no-deps --editable .
+	@PYTHONWARNINGS=ignore .venv/bin/python $(PIP_INSTALL) --no-deps --editable .  # setuptools warns of what is meant
 	@touch $@
 
 $(DEV): requirements-dev.lock $(PLATFORM)
