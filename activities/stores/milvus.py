@@ -14,6 +14,7 @@ not support expression parameters (``filter_params``).
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -34,6 +35,8 @@ from activities.stores.deadline import waiting_for
 from activities.stores.places import Place
 from activities.stores.vectors import Vectors
 from activities.telemetry import names, tracing
+
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs, with a traceback, each error that it raises
 
 #: Timeout of one call, in seconds.
 TIMEOUT = 30.0

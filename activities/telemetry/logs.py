@@ -67,8 +67,7 @@ def configure(settings: LogSettings, process: str) -> None:
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
     for noisy in ("httpx", "uvicorn.access", "aiosqlite", "alembic", "mcp", "sse_starlette"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    for duplicate in ("pymilvus", "temporalio.activity"):  # the store clients and the interceptor log these errors
-        logging.getLogger(duplicate).setLevel(logging.CRITICAL)
+    logging.getLogger("temporalio.activity").setLevel(logging.CRITICAL)  # the interceptor logs these errors
     _log_what_is_uncaught()
 
 

@@ -48,6 +48,7 @@ def run(
     nobody reads along, and then there is no first user. Raises Problem.
     """
     settings = of_this_machine(settings)
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # its handlers only warn when a process starts another
     parts = all_parts(settings)
     chosen = [part for part in parts if not only or part.is_called(only)]
     chosen = [part for part in chosen if not part.is_called(without)]
