@@ -144,6 +144,7 @@ ENVIRONMENT = {
     "activities/readers/partition.py": "tells a library to send nothing home, before it is imported",
     "api/cli/texts/messages.py": "the language of the terminal is not a setting of ours",
     "api/stack/parts.py": "hands it on to the processes that it starts",
+    "api/stack/up.py": "tells a library, before it is imported, that its process starts others",
 }
 
 
