@@ -31,6 +31,7 @@
     ├── ModelError                 a model rejected its input
     │   └── LanguageModelRefused: LanguageModelKeyRefused  LanguageModelNotFound  LanguageModelNotTrusted
     ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
+    ├── FilesOfAnother             the file store is that of another platform
     ├── FileLost: PassagesLost  QuestionsLost  HistoryLost  HistoryTampered
     │                              the file store has lost, or has otherwise, what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
@@ -260,6 +261,18 @@ class BlobsUnavailable(DependencyError):
     dependency = "blobs"
     en = "The file store cannot be used: {detail}. Work waits and goes on when it is back."
     zh = "文件存储不可用：{detail}。任务会等待，恢复后自动继续。"
+
+
+class FilesOfAnother(HoldfastError):
+    code = "files-of-another"
+    en = (
+        "The files in HOLDFAST_BLOBS_URL belong to another platform, which would lose them. Name another place; or, if"
+        " that platform is gone for good, remove the file “{key}” there."
+    )
+    zh = (
+        "HOLDFAST_BLOBS_URL 中的文件属于另一个平台，继续使用会导致其丢失文件。请指定其他位置；"
+        "若该平台已永久停用，请删除其中的文件“{key}”。"
+    )
 
 
 class NotSignedYet(DependencyError):

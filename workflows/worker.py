@@ -31,6 +31,7 @@ from activities.runtime.temporal import connect
 from activities.sandbox import runner
 from activities.settings import Settings, load
 from activities.stores.connections import Stores
+from activities.stores.owner import own
 from activities.telemetry import logs, metrics, tracing
 from activities.telemetry.measuring import measured
 from workflows.client.schedules import schedule_archive, schedule_reconcile
@@ -111,6 +112,7 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
         stores = await resources.enter_async_context(Stores.open(settings))
         metrics.watch_connections(stores.catalog.connections)
         await _retry_until_available(stores.catalog.ping)  # also until it is migrated
+        await _retry_until_available(lambda: own(stores.blobs, stores.catalog))
         recorder = ProgressRecorder(stores.catalog)
         await resources.enter_async_context(recorder.recording())
         if Queue.CPU in queues:

@@ -14,6 +14,7 @@ key                                       holds
 ``gates/<knowledge base>/<digest>``       msgpack ``list[Item]``: the questions of a re-index's quality gate
 ``histories/<date>/<workflow>/<run>``     gzip of a ``temporal.api.export.v1.WorkflowExecutions`` with one run
 ``audit/checkpoints/<size>``              JSON line of a signed checkpoint of the audit log, with the leaves it added
+``owner``                                 JSON ``Owner``: the platform whose files these are
 ========================================= ==========================================================
 
 ``<parsed>`` and ``<chunks>`` are digests of the whole key that they were made from.
@@ -23,6 +24,9 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+
+OWNER = "owner"
+"""Key of what tells whose files these are."""
 
 
 def digest(*parts: str | bytes) -> str:

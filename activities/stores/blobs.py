@@ -22,6 +22,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from activities.errors import BlobsUnavailable, plain_line
+from activities.phrases import Phrase
 from activities.stores.deadline import waiting_for
 from activities.telemetry import metrics
 
@@ -46,7 +47,7 @@ def _cause(exc: Exception) -> str:
     """
     line = (str(exc).splitlines() or [""])[0]
     mark = " - " if " - " in line else ": "
-    return plain_line(line.strip(": ").rpartition(mark)[2])
+    return plain_line(line.rpartition(mark)[2].partition(": <")[0].strip(": "))
 
 
 @contextmanager
@@ -71,6 +72,15 @@ def _request(operation: str, key: str) -> Iterator[None]:
         metrics.FILE_STORE_SECONDS.labels(operation, outcome).observe(time.perf_counter() - began)
 
 
+@contextmanager
+def _stored() -> Iterator[None]:
+    """A write, for which nothing but the store can be missing."""
+    try:
+        yield
+    except KeyError as exc:
+        raise BlobsUnavailable(detail=Phrase.SOURCE_NO_BUCKET) from exc
+
+
 class Entry(NamedTuple):
     """A blob in a listing."""
 
@@ -89,6 +99,7 @@ class Blobs:
             self._store = from_url(url)
         #: Whether listings are ordered by key, so that they can be resumed; those of a local folder are not.
         self.is_ordered = parsed.scheme != "file"
+        self._is_remote = parsed.scheme not in ("file", "memory")
 
     async def ping(self) -> None:
         """Raises BlobsUnavailable unless the store responds."""
@@ -102,30 +113,39 @@ class Blobs:
             with _request("head", key):
                 await obstore.head_async(self._store, key)
         except KeyError:
+            await self._require_store()
             return False
         return True
 
     async def size(self, key: str) -> int:
         """The blob's length in bytes. Raises KeyError when it does not exist."""
-        with _request("head", key):
-            return int((await obstore.head_async(self._store, key))["size"])
+        try:
+            with _request("head", key):
+                return int((await obstore.head_async(self._store, key))["size"])
+        except KeyError:
+            await self._require_store()
+            raise
 
     async def get(self, key: str) -> bytes:
         """The whole blob. Raises KeyError when it does not exist."""
-        with _request("get", key):
-            result = await obstore.get_async(self._store, key)
-            return bytes(await result.bytes_async())
+        try:
+            with _request("get", key):
+                result = await obstore.get_async(self._store, key)
+                return bytes(await result.bytes_async())
+        except KeyError:
+            await self._require_store()
+            raise
 
     async def put(self, key: str, data: bytes | IO[bytes]) -> None:
         """Stores a blob; idempotent. A file is uploaded in parts, so that memory use is constant."""
-        with _request("put", key):
+        with _stored(), _request("put", key):
             # Three parts in flight instead of obstore's default of twelve: an upload of any size takes about 20 MB.
             await obstore.put_async(self._store, key, data, chunk_size=5 << 20, max_concurrency=3)
 
     async def create(self, key: str, data: bytes) -> bool:
         """Stores a blob unless it exists; True when it was created."""
         try:
-            with _request("put", key):
+            with _stored(), _request("put", key):
                 await obstore.put_async(self._store, key, data, mode="create", use_multipart=False)
         except BlobsUnavailable as exc:
             if isinstance(exc.__cause__, AlreadyExistsError):
@@ -182,4 +202,12 @@ class Blobs:
             with _request("delete", key):
                 await obstore.delete_async(self._store, key)
         except KeyError:
-            pass
+            await self._require_store()
+
+    async def _require_store(self) -> None:
+        """Raises BlobsUnavailable if the store itself is missing, which it says as of a blob that is.
+
+        Such as a bucket that is gone, or an address at which something else answers.
+        """
+        if self._is_remote:
+            await self.ping()

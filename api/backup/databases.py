@@ -39,6 +39,9 @@ COUNTED = ("knowledge_bases", "documents", "versions", "questions", "audit_event
 #: The catalogue's part in a backup if it is on SQLite, and what its parts' names begin with on PostgreSQL.
 CATALOGUE, TABLES = "catalog.db", "catalog/"
 
+#: The table with the platform's id, which a restored copy does not keep.
+PLATFORM = "platform"
+
 REVISION = "SELECT version_num FROM alembic_version"
 
 #: Lets each generated number go on after the greatest that is there.
@@ -189,10 +192,19 @@ async def load_tables(settings: Settings, revision: str, files: Sequence[Path]) 
                         file.stem.partition("-")[2], source=content, columns=columns, format="csv", header=True
                     )
             await connection.execute(text(SEQUENCES))
+            if PLATFORM in tables:
+                await connection.execute(text(f"DELETE FROM {PLATFORM}"))  # noqa: S608
     except (OSError, DBAPIError, PostgresError) as exc:
         raise Problem("no-database", detail=first_line(exc)) from exc
     finally:
         await engine.dispose()
+
+
+def forget_platform(file: Path) -> None:
+    """Makes a copy of the catalogue on SQLite one of no platform: its next start gets an id of its own."""
+    with closing(sqlite3.connect(file)) as copy, copy:
+        if copy.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (PLATFORM,)).fetchone():
+            copy.execute(f"DELETE FROM {PLATFORM}")  # noqa: S608
 
 
 async def holds_tables(settings: Settings) -> bool:

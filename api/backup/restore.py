@@ -15,12 +15,22 @@ from pathlib import Path
 import httpx
 
 from activities.settings import Settings
+from activities.stores.blob_keys import OWNER
 from activities.stores.blobs import Blobs
 from activities.stores.disks import free_bytes
+from activities.stores.owner import owner
 from api.backup import secrets
 from api.backup.archive import PIECE, manifest_at, pieces, verify
 from api.backup.create import CHECKPOINTS, FILES, TOLD_EACH, Tell
-from api.backup.databases import CATALOGUE, TABLES, database_of, holds_tables, load_tables, sqlite_file
+from api.backup.databases import (
+    CATALOGUE,
+    TABLES,
+    database_of,
+    forget_platform,
+    holds_tables,
+    load_tables,
+    sqlite_file,
+)
 from api.backup.manifest import Manifest
 from api.backup.marker import MARKER, TEMPORAL, Restored, mark
 from api.client.problems import Message, Problem
@@ -32,14 +42,18 @@ REPLACED = ("*.db", "*.db-*", "blobs", "audit", MARKER)
 UNPACKED, BEFORE = "restoring", "before-restore-"
 
 
-async def restore(settings: Settings, path: Path, *, replace: bool, tell: Tell) -> tuple[Manifest, list[str]]:
+async def restore(
+    settings: Settings, path: Path, *, replace: bool, tell: Tell, take_over: bool = False
+) -> tuple[Manifest, list[str]]:
     """Restore the backup at ``path``; its manifest, and the names of keys that are still missing. Raises Problem.
 
-    ``replace`` allows it for a data folder, or a database, that is not empty. The platform must not run: the caller
-    holds the lock of the data folder.
+    ``replace`` allows it for a data folder, or a database, that is not empty, ``take_over`` for a file store that
+    another platform owns: that of the backup, if its files are there. The platform must not run: the caller holds the
+    lock of the data folder.
     """
     manifest = manifest_at(path)
     await _require_place(settings, manifest, path, replace)
+    await _require_files(settings, manifest, take_over)
     tell(Message("restore.verifying", size=manifest.size / 1e6))
     _require_parts(manifest, {part.name for part in await verify(path, manifest)}, path)
     files = secrets.key_files(settings)
@@ -53,8 +67,12 @@ async def restore(settings: Settings, path: Path, *, replace: bool, tell: Tell) 
         if tables and manifest.database == "postgresql":
             tell(Message("restore.catalogue"))
             await load_tables(settings, manifest.schema, tables)
+        if (catalogue := unpacked / CATALOGUE).is_file():
+            forget_platform(catalogue)
         mark(unpacked, Restored(datetime.now(UTC), manifest.created_at, missing))
         _move(settings, unpacked, manifest)
+        if settings.blobs.url:
+            await Blobs(settings.blobs_url).delete(OWNER)  # the next start makes itself the owner
     except OSError as exc:
         raise Problem("unwritable", path=settings.data_dir, detail=exc.strerror or exc) from exc
     finally:
@@ -77,6 +95,12 @@ async def _require_place(settings: Settings, manifest: Manifest, path: Path, rep
     free = free_bytes(settings.data_dir)
     if manifest.size > free:
         raise Problem("backup.space", path=settings.data_dir, needed=manifest.size / 1e9, free=free / 1e9)
+
+
+async def _require_files(settings: Settings, manifest: Manifest, take_over: bool) -> None:
+    """Raises Problem unless the files are nobody's, or are to be taken over."""
+    if settings.blobs.url and not take_over and (manifest.files or await owner(Blobs(settings.blobs_url))):
+        raise Problem("restore.files-of-another", url=settings.blobs_url)
 
 
 def _require_parts(manifest: Manifest, parts: Collection[str], path: Path) -> None:
@@ -111,6 +135,8 @@ async def _unpack(settings: Settings, path: Path, unpacked: Path, tell: Tell) ->
     blobs = Blobs((unpacked / "blobs").as_uri() if local else settings.blobs_url)
     done = 0
     for name, content in pieces(path):
+        if name == f"{FILES}{OWNER}":
+            continue
         if name.startswith(FILES):
             await blobs.put(name.removeprefix(FILES), content)
             if (done := done + 1) % TOLD_EACH == 0:

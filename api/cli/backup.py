@@ -45,15 +45,16 @@ def backup(path: Path, with_keys: bool, with_files: bool, as_json: bool) -> None
 @click.command("restore", help=say("help.restore"))
 @click.argument("path", type=_PATH)
 @click.option("--replace", is_flag=True, help=say("help.restore.replace"))
+@click.option("--take-over", is_flag=True, help=say("help.restore.take-over"))
 @json_option
-def restore(path: Path, replace: bool, as_json: bool) -> None:
+def restore(path: Path, replace: bool, take_over: bool, as_json: bool) -> None:
     """Restore a backup; --json prints its manifest with the keys that are missing, and progress to stderr."""
     out = Output(as_json)
     with out.problems():
         from activities.settings import load
         from api.stack.restoring import run
 
-        manifest, missing = run(load(), path.absolute(), replace, _teller(out.json))
+        manifest, missing = run(load(), path.absolute(), replace, _teller(out.json), take_over=take_over)
     out.document({"missing_keys": missing, **msgspec.to_builtins(manifest)})
     out.text(say("restore.done", at=f"{manifest.created_at:%Y-%m-%d %H:%M} UTC", **manifest.counts))
     if missing:

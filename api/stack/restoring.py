@@ -14,13 +14,15 @@ from api.client.problems import Problem
 from api.stack import processes
 
 
-def run(settings: Settings, path: Path, replace: bool, tell: Tell) -> tuple[Manifest, list[str]]:
+def run(
+    settings: Settings, path: Path, replace: bool, tell: Tell, *, take_over: bool = False
+) -> tuple[Manifest, list[str]]:
     """See ``restore``. Raises Problem."""
     before = os.umask(0o077)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         with processes.only_one(settings.data_dir / "run" / "lock"):
-            return asyncio.run(restore(settings, path, replace=replace, tell=tell))
+            return asyncio.run(restore(settings, path, replace=replace, tell=tell, take_over=take_over))
     except processes.AlreadyRunning as exc:
         raise Problem("running", data=settings.data_dir, pid=exc.pid) from exc
     except OSError as exc:

@@ -26,6 +26,9 @@ from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 RETENTION_DAYS = 90
 """Days for which the embedded Temporal keeps the histories of finished runs (its default is one day)."""
 
+OWNER_SECONDS = 10
+"""Time in which the file store has to say whose it is."""
+
 WRITTEN = ("*.db*", "blobs", "logs", "run", local_env.NAME, "payload.keys", "audit*")
 """What the platform keeps in the data folder. A person may keep more in it, which is left alone."""
 
@@ -228,6 +231,7 @@ class Stack:
         from api.stack import first_user
 
         await upgrade(self._settings)
+        await self._own_files()
         if marker.is_marked(self._settings):
             from api.backup import after
 
@@ -236,6 +240,24 @@ class Stack:
         local_env.write(self._settings.data_dir, local_url(self._settings), key)
         if self._show is not None:
             await first_user.introduce(self._settings, self._show)
+
+    async def _own_files(self) -> None:
+        """Raises Problem if the files are another platform's; a store that does not answer is left to the workers."""
+        from activities.errors import DependencyError, FilesOfAnother
+        from activities.stores.blobs import Blobs
+        from activities.stores.catalog.catalog import Catalog
+        from activities.stores.owner import own
+
+        catalog = Catalog(self._settings.catalog_url)
+        try:
+            async with asyncio.timeout(OWNER_SECONDS):
+                await own(Blobs(self._settings.blobs_url), catalog)
+        except FilesOfAnother as exc:
+            raise Problem("files-of-another", url=self._settings.blobs_url) from exc
+        except (DependencyError, TimeoutError):
+            pass
+        finally:
+            await catalog.close()
 
     async def _finish_restore(self) -> None:
         """Have the stores compared, if this is the first start after a restore."""

@@ -21,6 +21,7 @@ from activities.errors import BlobsUnavailable
 from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
 from activities.telemetry import metrics
+from tests.s3 import serving_s3
 
 MIB = 1 << 20
 
@@ -182,6 +183,27 @@ async def test_a_blob_that_cannot_be_written_is_an_outage(blobs: Blobs, folder: 
     with pytest.raises(BlobsUnavailable) as caught:
         await blobs.put("originals/a", b"a")
     assert str(caught.value).startswith("The file store cannot be used: Not a directory (os error 20).")
+
+
+async def test_a_bucket_that_is_gone_is_an_outage() -> None:
+    """Its files are not lost: a server says of them the same as of a file that is missing."""
+    with serving_s3() as bucket:
+        there, gone = Blobs(f"s3://{bucket.name}"), Blobs("s3://gone")
+        with pytest.raises(KeyError):
+            await there.get("originals/a")
+        assert not await there.exists("originals/a")
+        await there.delete("originals/a")
+        for action in (
+            gone.put("originals/a", b"a"),
+            gone.create("originals/a", b"a"),
+            gone.get("originals/a"),
+            gone.size("originals/a"),
+            gone.exists("originals/a"),
+            gone.delete("originals/a"),
+        ):
+            with pytest.raises(BlobsUnavailable) as caught:
+                await action
+            assert "404 Not Found. Work" in str(caught.value) or "no such bucket" in str(caught.value)
 
 
 async def test_an_outage_names_no_address(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:

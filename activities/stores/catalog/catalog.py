@@ -29,6 +29,7 @@ from activities.stores.catalog.people.groups import Groups
 from activities.stores.catalog.people.leftovers import Leftovers
 from activities.stores.catalog.people.sessions import Sessions
 from activities.stores.catalog.people.users import Users
+from activities.stores.catalog.platform import Platform
 from activities.stores.catalog.question_events import QuestionEvents
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
@@ -53,6 +54,7 @@ class Catalog:
     def __init__(self, url: str, *, checkpoints: bool = True, connections: int = 15, collections: int = 1000) -> None:
         """``collections`` index generations have a Milvus collection of their own, further ones share one."""
         self._engine = Engine(url, checkpoints=checkpoints, connections=connections)
+        self.platform = Platform(self._engine)
         self.knowledge_bases = KnowledgeBases(self._engine, collections)
         self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)

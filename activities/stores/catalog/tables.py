@@ -261,6 +261,14 @@ class TagRow(Table):
     tag: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
+class PlatformRow(Table):
+    """The one row with the id of the platform whose catalogue this is (``platform``)."""
+
+    __tablename__ = "platform"
+    only: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(32))
+
+
 class ContentRow(Table):
     """Uploaded bytes that documents share; ``removing_by`` is the id of the holder of a removal (``content_locks``)."""
 

@@ -23,6 +23,10 @@ BACKUP: dict[str, tuple[str, str]] = {
         "Allow it for a data folder that is not empty; what was in it is kept in `before-restore-…` beside.",
         "允许恢复到非空的数据文件夹；原有内容保留在其中的 `before-restore-…` 文件夹。",
     ),
+    "help.restore.take-over": (
+        "Use files (HOLDFAST_BLOBS_URL) that another platform has used, which is gone for good.",
+        "使用另一个已永久停用的平台所用的文件（HOLDFAST_BLOBS_URL）。",
+    ),
     "backup.files": ("Files: {count} copied", "文件：已复制 {count} 个"),
     "backup.files-so-far": ("Files: {count} …", "文件：{count} 个 …"),
     "backup.files-since": ("Files that came meanwhile: {count} copied", "其间新增的文件：已复制 {count} 个"),
@@ -116,6 +120,13 @@ BACKUP: dict[str, tuple[str, str]] = {
     "restore.files-elsewhere": (
         "The files of the backup {path} stand in {url}: set HOLDFAST_BLOBS_URL to it.",
         "备份 {path} 的文件位于 {url}：请将 HOLDFAST_BLOBS_URL 设为该地址。",
+    ),
+    "restore.files-of-another": (
+        "The files in {url} are those of the platform that has used them so far. If that is gone for good: "
+        "`--take-over`. If it goes on, two would remove each other's files: make a backup `--with-files`, and restore "
+        "it with another HOLDFAST_BLOBS_URL.",
+        "{url} 中的文件属于此前使用它们的平台。若该平台已永久停用，请使用 `--take-over`；若它仍在运行，"
+        "两个平台会互相删除文件：请用 `--with-files` 备份，并以另一个 HOLDFAST_BLOBS_URL 恢复。",
     ),
     "restore.not-empty": (
         "There is data already ({path}). With `--replace` it is replaced; files are kept aside, tables of PostgreSQL "

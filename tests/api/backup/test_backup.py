@@ -17,13 +17,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from activities.contracts.documents import Chunking
-from activities.settings import Settings, load
+from activities.settings import BlobSettings, Settings, load
+from activities.stores.blob_keys import OWNER
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
+from activities.stores.owner import owner
 from api.backup.create import create
 from api.backup.manifest import MANIFEST, PARTS
 from api.backup.marker import is_marked, keys_needed
@@ -157,6 +160,22 @@ async def test_what_was_pinned_comes_back(made: Made, target: Settings, tmp_path
     assert target.checkpoints_file.read_text() == "{}\n"
     assert is_marked(target)
     assert not (target.data_dir / "restoring").exists()
+
+
+async def test_files_of_another_platform_are_taken_over_on_demand(made: Made, target: Settings, tmp_path: Path) -> None:
+    """Two platforms on one file store would remove each other's files; a restored one has an id of its own."""
+    catalog = Catalog(made.settings.catalog_url)
+    await catalog.platform.id()
+    await catalog.close()
+    path = tmp_path / "again"
+    await create(made.settings, path, with_keys=True, with_files=False, tell=silent)
+    shared = msgspec.structs.replace(target, blobs=BlobSettings(url=(tmp_path / "shared").as_uri()))
+    blobs = Blobs(shared.blobs_url)
+    await blobs.put(OWNER, b'{"platform": "one"}')
+    assert "--take-over" in await refused(shared, path, "restore.files-of-another")
+    await restore(shared, path, replace=False, take_over=True, tell=silent)
+    assert await owner(blobs) is None, "the next start makes itself the owner"
+    assert await sql(target, "SELECT id FROM platform") == []
 
 
 async def test_a_backup_is_written_whole_or_not_at_all(made: Made, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from api.stack.parts import Part, all_parts, environment, of_this_machine
 from api.stack.up import pids as pids_in
 from api.stack.up import places, run
 from tests.api.stack.test_supervisor import DEADLINE, ROOT, alive, eventually
+from tests.conftest import Platform
 from tests.ports import free_port
 
 
@@ -199,6 +200,22 @@ def test_a_folder_of_everybody_is_refused(settings_env: dict[str, str]) -> None:
         start(settings_env, "milvus")
     assert "HOLDFAST_DATA" in text_of(caught.value)
     assert data.stat().st_mode & 0o7777 == 0o1777
+
+
+def test_files_of_another_platform_are_not_touched(platform: Platform, tmp_path: Path) -> None:
+    """The start ends with what to do about it: both would remove each other's files."""
+    data, files = tmp_path / "data", tmp_path / "files"
+    for folder in (data, files):
+        folder.mkdir()
+    (files / "owner").write_text('{"platform": "another"}')
+    own = {"HOLDFAST_DATA": str(data), "HOLDFAST_BLOBS_URL": files.as_uri(), "HOLDFAST_API_PORT": str(free_port())}
+    ended = subprocess.run(
+        [sys.executable, "-m", "api.cli", "up", "--only", "api"],
+        env=platform.environ | own, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "belong to another platform" in ended.stdout + ended.stderr
+    assert [path.name for path in files.iterdir()] == ["owner"]
 
 
 def open_to_others(data: Path) -> list[Path]:
