@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from activities.errors import FilesOfAnother
+from activities.errors import BlobsUnavailable, FilesOfAnother
 from activities.stores.blob_keys import OWNER
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -24,7 +24,11 @@ async def own(blobs: Blobs, catalog: Catalog) -> None:
     """Makes this platform the owner of a store that has none. Raises FilesOfAnother if it has another."""
     platform = await catalog.platform.id()
     if await owner(blobs) is None:
-        await blobs.create(OWNER, msgspec.json.encode(Owner(platform)))
+        content = msgspec.json.encode(Owner(platform))
+        try:
+            await blobs.create(OWNER, content)
+        except BlobsUnavailable:  # some S3 servers have no conditional writes
+            await blobs.put(OWNER, content)
     if await owner(blobs) != platform:
         raise FilesOfAnother(key=OWNER)
 

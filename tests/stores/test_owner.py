@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.errors import FilesOfAnother
+from activities.errors import BlobsUnavailable, FilesOfAnother
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -17,7 +17,9 @@ from tests.stores.catalog.conftest import sql, sqlite_settings, sqlite_template
 __all__ = ["sqlite_settings", "sqlite_template"]  # fixtures
 
 
-async def test_a_store_has_one_owner(sqlite_settings: Settings, tmp_path: Path) -> None:
+async def test_a_store_has_one_owner(
+    sqlite_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All processes of a platform are it; another platform, and a copy that a restore made, are refused."""
     blobs = Blobs((tmp_path / "files").as_uri())
     first, beside = Catalog(sqlite_settings.catalog_url), Catalog(sqlite_settings.catalog_url)
@@ -29,6 +31,11 @@ async def test_a_store_has_one_owner(sqlite_settings: Settings, tmp_path: Path) 
         await own(blobs, first)
     assert await owner(blobs) not in (None, await first.platform.id())
     await blobs.delete("owner")
+
+    async def refuses(key: str, data: bytes) -> bool:
+        raise BlobsUnavailable(detail="501 Not Implemented")
+
+    monkeypatch.setattr(blobs, "create", refuses)
     await own(blobs, beside)
     assert await owner(blobs) == await first.platform.id()
     await first.close()
