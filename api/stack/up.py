@@ -242,8 +242,8 @@ class Stack:
             await first_user.introduce(self._settings, self._show)
 
     async def _own_files(self) -> None:
-        """Raises Problem if the files are another platform's; a store that does not answer is left to the workers."""
-        from activities.errors import DependencyError, FilesOfAnother
+        """Raises FilesOfAnother; a store that does not answer is left to the workers."""
+        from activities.errors import DependencyError
         from activities.stores.blobs import Blobs
         from activities.stores.catalog.catalog import Catalog
         from activities.stores.owner import own
@@ -252,8 +252,6 @@ class Stack:
         try:
             async with asyncio.timeout(OWNER_SECONDS):
                 await own(Blobs(self._settings.blobs_url), catalog)
-        except FilesOfAnother as exc:
-            raise Problem("files-of-another", url=self._settings.blobs_url) from exc
         except (DependencyError, TimeoutError):
             pass
         finally:

@@ -11,9 +11,8 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -96,11 +95,11 @@ class Stores:
     async def put(self, key: str, data: bytes = b"stray", *, old: bool = True) -> str:
         """Write a blob that no document refers to."""
         await self.blobs.put(key, data)
-        url = urlsplit(self.platform.settings.blobs_url)
-        if old and url.scheme == "s3":
-            date_back(url.netloc, key, OLD)
+        folder = self.platform.settings.files_dir
+        if old and folder is None:
+            date_back(urlsplit(self.platform.settings.blobs_url).netloc, key, OLD)
         elif old:
-            os.utime(Path(unquote(url.path)) / key, (OLD, OLD))
+            os.utime(folder / key, (OLD, OLD))
         return key
 
     async def there(self, *keys: str) -> list[bool]:

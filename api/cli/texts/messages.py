@@ -296,12 +296,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The folder {path} is shared by all users of this machine; set HOLDFAST_DATA to a folder of your own.",
         "文件夹 {path} 由本机所有用户共用；请将 HOLDFAST_DATA 设为您自己的文件夹。",
     ),
-    "files-of-another": (
-        "The files in {url} belong to another platform, which would lose them. Set HOLDFAST_BLOBS_URL to another "
-        "place; or, if that platform is gone for good, remove the file `owner` there.",
-        "{url} 中的文件属于另一个平台，继续使用会导致其丢失文件。请将 HOLDFAST_BLOBS_URL 设为其他位置；"
-        "若该平台已永久停用，请删除其中的文件 `owner`。",
-    ),
     "no-database": (
         "The catalogue's database cannot be used ({detail}); check HOLDFAST_CATALOG_URL.",
         "无法使用目录数据库（{detail}）；请检查 HOLDFAST_CATALOG_URL。",
