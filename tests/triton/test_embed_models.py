@@ -63,7 +63,16 @@ async def test_only_models_of_the_settings_are_loaded(triton: Triton) -> None:
         await triton._manage("unload", [])
     with pytest.raises(ModelNotLoaded, match="broken"):
         await triton.card(await triton.named("broken"))
+    assert not await is_ready(triton, await triton.named("broken"))
     assert (await triton.embed(["word"])).shape == (1, (await triton.card()).dimension)
+
+
+async def test_a_broken_model_does_not_end_the_server(triton: Triton) -> None:
+    """However often it is asked for: Triton itself aborted at times when a model that another one loaded failed."""
+    broken = await triton.named("broken")
+    for _ in range(6):
+        with pytest.raises(ModelNotLoaded, match="Protobuf parsing failed"):
+            await triton.card(broken)
 
 
 async def test_a_request_for_another_model_than_the_served_one_finds_it(triton: Triton) -> None:

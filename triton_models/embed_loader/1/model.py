@@ -61,8 +61,8 @@ class TritonPythonModel:
                 return _failure(f"there is no action {action!r}", pb_utils.TritonError.INVALID_ARG)
         except KeyError as exc:
             return _failure(f"no such model: {exc}", pb_utils.TritonError.INVALID_ARG)
-        except pb_utils.TritonModelException as exc:
-            return _failure(_cause(str(exc)), pb_utils.TritonError.INTERNAL)
+        except (pb_utils.TritonModelException, _UnusableError) as exc:
+            return _failure(str(exc), pb_utils.TritonError.INTERNAL)
         loaded = [fingerprint for fingerprint, model in self._models.items() if _is_loaded(model)]
         tensor = pb_utils.Tensor("loaded", np.array([each.encode() for each in loaded], dtype=np.object_))
         return pb_utils.InferenceResponse(output_tensors=[tensor])
@@ -71,11 +71,28 @@ class TritonPythonModel:
         if not _is_loaded(model):
             files = {"file:1/model.py": CODE.encode()}
             pb_utils.load_model(model_name=model.served_as, files=files, config=config(model))
+            try:
+                _ask_for_card(model)
+            except _UnusableError:
+                pb_utils.unload_model(model.served_as)
+                raise
 
     def _keep(self, fingerprints: list[str]) -> None:
         for model in self._models.values():
             if model.fingerprint not in fingerprints and _is_loaded(model):
                 pb_utils.unload_model(model.served_as)
+
+
+class _UnusableError(Exception):
+    """A model that Triton has loaded cannot be used, for the reason that it gave."""
+
+
+def _ask_for_card(model: model_files.EmbedModel) -> None:
+    text = pb_utils.Tensor("text", np.array([[b""]], dtype=np.object_))
+    request = pb_utils.InferenceRequest(model_name=model.served_as, requested_output_names=["card"], inputs=[text])
+    response = request.exec()
+    if response.has_error():
+        raise _UnusableError(response.error().message())
 
 
 def _is_loaded(model: model_files.EmbedModel) -> bool:
@@ -85,11 +102,6 @@ def _is_loaded(model: model_files.EmbedModel) -> bool:
 def _strings(request: Any, name: str) -> list[str]:
     values = pb_utils.get_input_tensor_by_name(request, name).as_numpy().reshape(-1)
     return [value.decode(errors="replace") for value in values]
-
-
-def _cause(message: str) -> str:
-    """The error of the model's own code in Triton's message around it."""
-    return message.partition("state: ")[2].partition("\n")[0].strip("; ") or message
 
 
 def _failure(message: str, code: int) -> Any:
