@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -55,11 +57,13 @@ def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
     out = Output(as_json)
 
     def tell(message: Message) -> None:
-        click.echo(text_of(message), err=as_json)
+        with _outlived():
+            click.echo(text_of(message), err=as_json)
 
     def ready(places: dict[str, str], seconds: float) -> None:
-        out.document(places)
-        out.text("\n".join(_summary(places, seconds)))
+        with _outlived():
+            out.document(places)
+            out.text("\n".join(_summary(places, seconds)))
 
     with out.problems():
         from activities.settings import load
@@ -67,6 +71,17 @@ def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
 
         is_terminal = (sys.stderr if as_json else sys.stdout).isatty()
         run(load(), only, without, tell, ready, tell if is_terminal else None)
+
+
+@contextmanager
+def _outlived() -> Iterator[None]:
+    """Output that may have no reader any more, as its terminal or pipe is closed: the platform runs on without."""
+    try:
+        yield
+    except OSError:
+        with open(os.devnull, "w") as null:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(null.fileno(), stream.fileno())
 
 
 def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:

@@ -173,8 +173,8 @@ class Stack:
                 self._supervisor.hurry()
                 return
             self._stopping = True
-            self._tell(Message("up.stopping"))
             work.cancel()
+            self._tell(Message("up.stopping"))
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, on_signal)

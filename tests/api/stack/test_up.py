@@ -366,6 +366,29 @@ def test_temporal_and_milvus_come_up_restart_and_stop(settings_env: dict[str, st
     assert not any(map(alive, pids))
 
 
+def test_it_outlives_whoever_reads_its_output(settings_env: dict[str, str]) -> None:
+    """As in `holdfast up | head`, or in a terminal that is closed: what dies is still restarted, and all of it ends."""
+    argv = [sys.executable, "-m", "api.cli", "up", "--only", "temporal"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("HOLDFAST_")}
+    state = Path(settings_env["HOLDFAST_DATA"], "run", "stack.json")
+    with subprocess.Popen(
+        argv, env=env | settings_env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as up:
+        try:
+            assert up.stdout is not None
+            assert any(b"Ctrl-C" in line for line in iter(up.stdout.readline, b""))
+            up.stdout.close()
+            os.kill(pids_in(state)[0], signal.SIGKILL)
+            asyncio.run(eventually(lambda: json.loads(state.read_text())["temporal"]["restarts"] == 1))
+            asyncio.run(eventually(lambda: bool(pids_in(state))))
+            [pid] = pids_in(state)
+            up.send_signal(signal.SIGHUP)
+            assert up.wait(DEADLINE) == 0
+        finally:
+            up.kill()
+    assert not alive(pid)
+
+
 def test_a_worker_that_waits_for_temporal_can_be_stopped(settings_env: dict[str, str], tmp_path: Path) -> None:
     """Nothing listens on the port: the worker reports what it waits for, and ends on request."""
     argv = [sys.executable, "-m", "workflows.worker", "--queue", "store"]
