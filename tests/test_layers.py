@@ -31,6 +31,7 @@ EDGES = {
     "api/mcp/calls.py": "the protocol's library would show the error's text to the client; ours is raised instead",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/embed/1/model.py": "the edge of a thread, whose exceptions no caller sees",
+    "triton_models/embed_loader/loaded.py": "Triton aborts when such a model fails; who asked for it gets the error",
     "triton_models/scheduling.py": "the thread of a device serves on; the error ends the requests of the batch",
     "triton_models/generate/1/model.py": "the edge of a thread, whose exceptions no caller sees",
 }
@@ -45,6 +46,7 @@ REPORTING = {
     "activities/sandbox/server.py",
     "api/questions/streams.py",
     "triton_models/embed/1/model.py",
+    "triton_models/embed_loader/loaded.py",
     "triton_models/scheduling.py",
     "triton_models/generate/1/model.py",
 }

@@ -27,23 +27,9 @@ class TritonPythonModel:
     """Runs each request in a thread, so that an urgent one never waits for earlier requests."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Loads the model on the GPU that Triton chose, or on the CPU.
-
-        One that `embed_loader` loads never fails here, but says in its answers why it cannot be used: Triton 2.51
-        aborts, about one time in six, when a model that another one loads fails.
-        """
-        self._failure = ""
+        """Loads the model on the GPU that Triton chose, or on the CPU."""
         parameters = json.loads(args["model_config"]).get("parameters", {})
         setting = parameters.get("model", {}).get("string_value")
-        try:
-            self._load(args, setting)
-        except Exception as exc:
-            if setting is None:
-                raise
-            self._failure = f"{type(exc).__name__}: {exc}"
-            pb_utils.Logger.log_error(f"{setting} cannot be loaded: {self._failure}")
-
-    def _load(self, args: dict[str, str], setting: str | None) -> None:
         self._model = model_files.embed_model(setting)
         others = model_files.embed_models()[1:] if setting is None else []
         on_gpu = args["model_instance_kind"] == "GPU" and model_files.cuda_usable()
@@ -66,23 +52,20 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> None:
         """Submits the requests; each response goes out through its request's own sender."""
         for request in requests:
-            if self._failure:
-                _refuse(request, self._failure)
-                continue
             parameters = json.loads(request.parameters() or "{}")
             urgent = bool(parameters.get("urgent", False))
+            sender = request.get_response_sender()
             if parameters.get("fingerprint", self._model.fingerprint) != self._model.fingerprint:
                 # The client looks again which models there are, and does not take these vectors for those it wanted.
-                _refuse(request, f"{self._model.name} is served here now")
+                response = _failure(f"{self._model.name} is served here now", pb_utils.TritonError.UNAVAILABLE)
+                sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
                 continue
             lane = self._urgent if urgent else self._others
             self._metrics.add("holdfast_embed_waiting", 1, _lane(urgent))
-            lane.submit(self._serve, request, urgent, request.get_response_sender())
+            lane.submit(self._serve, request, urgent, sender)
 
     def finalize(self) -> None:
         """Stops accepting work; requests in flight end with the process."""
-        if self._failure:
-            return
         for lane in (self._urgent, self._others):
             lane.shutdown(wait=False, cancel_futures=True)
         self._encoder.close()
@@ -145,11 +128,6 @@ def _lane(urgent: bool) -> str:
 def _repeated(content: bytes, rows: int) -> Any:
     """A string tensor of shape [rows, 1] with `content` in every row."""
     return np.full((rows, 1), content, dtype=np.object_)
-
-
-def _refuse(request: Any, message: str) -> None:
-    response = _failure(message, pb_utils.TritonError.UNAVAILABLE)
-    request.get_response_sender().send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
 
 def _failure(message: str, code: int) -> Any:

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import model_files
 
-EMBED = Path(__file__).resolve().parents[2] / "embed" / "1" / "model.py"
+LOADED = Path(__file__).resolve().parents[1] / "loaded.py"
 
-CODE = f'import runpy\n\nTritonPythonModel = runpy.run_path({str(EMBED)!r})["TritonPythonModel"]\n'
+CODE = f'import runpy\n\nTritonPythonModel = runpy.run_path({str(LOADED)!r})["TritonPythonModel"]\n'
 """The file that Triton is given for each model: Triton puts it into a folder of its own."""
 
 
