@@ -348,11 +348,14 @@ async def ask(api: httpx.AsyncClient, kb: str, question: str, **fields: Any) -> 
 
 
 async def events(
-    api: httpx.AsyncClient, url: str, last_event_id: str | None = None
+    api: httpx.AsyncClient,
+    url: str,
+    last_event_id: str | None = None,
+    so_far: list[tuple[str, dict[str, Any]]] | None = None,
 ) -> list[tuple[str, dict[str, Any]]]:
-    """All events of a stream up to its end."""
+    """All events of a stream up to its end, which also come into ``so_far`` as they arrive."""
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-    found: list[tuple[str, dict[str, Any]]] = []
+    found = [] if so_far is None else so_far
     name = "message"
     async with api.stream("GET", url.removeprefix("/api/v1"), headers=headers) as response:
         assert response.status_code == 200, await response.aread()

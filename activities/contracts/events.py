@@ -23,13 +23,15 @@ class StateEvent(Contract, frozen=True, tag_field="event", tag="state"):
     """The question has entered a stage: ``wait_for_index``, ``retrieve``, ``generate`` or ``record``.
 
     During ``wait_for_index``, ``pending`` is the number of documents that are not ready yet, and ``eta_seconds`` the
-    estimated time until they are.
+    estimated time until they are. A stage that waits for something that is down is ``waiting``; it is ``running`` again
+    when that is back. Readers are told so as it is now, outside of the recorded events.
     """
 
     stage: str
     state: Literal["running", "waiting"] = "running"
     pending: int | None = None
     eta_seconds: float | None = None
+    waiting_for: str | None = None
 
 
 class SourcesEvent(Contract, frozen=True, tag_field="event", tag="sources"):

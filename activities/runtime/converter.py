@@ -10,14 +10,18 @@ from typing import Any
 
 import msgspec
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverter,
     DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
+    PayloadConverter,
 )
+from temporalio.exceptions import ApplicationError
 
 from activities.contracts.summaries import Summary
 from activities.runtime.encryption import IN_CLEAR, EncryptionCodec, KeyRing
@@ -55,7 +59,24 @@ class HoldfastPayloadConverter(CompositePayloadConverter):
         )
 
 
-data_converter = DataConverter(payload_converter_class=HoldfastPayloadConverter)
+class ShortFailures(DefaultFailureConverter):
+    """Leaves out the trace of an error that stands for its cause (`failures.in_short`): it shows who caught that one.
+
+    Temporal replaces a failure of more than 4 KB whose activity is tried again by one without its type and reason.
+    """
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """Fills ``failure`` from the exception."""
+        if isinstance(exception, ApplicationError) and isinstance(exception.__cause__, ApplicationError):
+            exception.__traceback__ = None
+        super().to_failure(exception, payload_converter, failure)
+
+
+class ShortEncodedFailures(ShortFailures, DefaultFailureConverterWithEncodedAttributes):
+    """The same with messages and traces in payloads, which are encrypted."""
+
+
+data_converter = DataConverter(payload_converter_class=HoldfastPayloadConverter, failure_converter_class=ShortFailures)
 
 
 def converter_for(keys: str, namespace: str) -> DataConverter:
@@ -65,5 +86,5 @@ def converter_for(keys: str, namespace: str) -> DataConverter:
     return DataConverter(
         payload_converter_class=HoldfastPayloadConverter,
         payload_codec=EncryptionCodec(KeyRing(Path(keys)), namespace),
-        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+        failure_converter_class=ShortEncodedFailures,
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import timedelta
 
 import msgspec
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, is_cancelled_exception
 
-from activities.errors import Canceled, DependencyError, HoldfastError, Reason
+from activities.errors import Canceled, DependencyError, HoldfastError, Reason, first_line
 
 #: Attempts of an activity that may fail with an unexpected error; outages of dependencies are retried without limit.
 UNFORESEEN_FAILURES = 5
+
+#: How much of an exception goes into the history: so many of its causes, and so many of its innermost calls.
+CAUSES, FRAMES = 3, 4
 
 
 def to_application_error(exc: Exception, failures: int) -> ApplicationError:
@@ -33,6 +37,20 @@ def to_application_error(exc: Exception, failures: int) -> ApplicationError:
         non_retryable=failures >= UNFORESEEN_FAILURES,
         next_retry_delay=timedelta(seconds=failures),
     )
+
+
+def in_short(exc: Exception) -> ApplicationError:
+    """An exception with its causes as the one cause of a failure (see `converter.ShortFailures`), for Temporal's UI."""
+    chain: list[BaseException] = [exc]
+    while len(chain) < CAUSES and (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+    told = ApplicationError(
+        " <- ".join(f"{type(each).__name__}: {first_line(each)}" for each in chain), type=type(exc).__name__
+    )
+    frames = exc.__traceback__
+    for _ in range(sum(1 for _ in traceback.walk_tb(frames)) - FRAMES):
+        frames = frames.tb_next if frames else None
+    return told.with_traceback(frames)
 
 
 def final_failure(reason: Reason) -> ApplicationError:

@@ -15,7 +15,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities.errors import HoldfastError
 from activities.runtime import heartbeat
 from activities.runtime.attempts import count_lost, lost
-from activities.runtime.failures import cause_of, to_application_error
+from activities.runtime.failures import cause_of, in_short, to_application_error
 from activities.runtime.heartbeat import Progress
 from activities.telemetry import metrics, names, origin, tracing
 from activities.telemetry.exceptions import shown
@@ -121,7 +121,7 @@ class _Inbound(ActivityInboundInterceptor):
             await log.awarning(
                 "step failed", reason=shown(exc), retried=retried, exc_info=not expected, **end("failed")
             )
-            raise failure from exc
+            raise failure from in_short(exc)
         self._listener.done()
         log.info("step done", **end("done"))
         return result

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, Interceptor, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import WorkflowSerializationContext
@@ -27,7 +28,7 @@ from activities.contracts import Contract
 from activities.contracts.queues import Queue
 from activities.contracts.summaries import Summary
 from activities.contracts.version import VERSION
-from activities.errors import TemporalRefused, TemporalUnavailable, first_line
+from activities.errors import DependencyError, TemporalRefused, TemporalUnavailable, first_line
 from activities.runtime.converter import converter_for
 from activities.settings import TemporalSettings
 
@@ -41,6 +42,8 @@ QUERY_TIMEOUT = timedelta(seconds=2)
 
 #: Requests of ``describe_all`` in flight.
 AT_ONCE = 16
+
+_DEPENDENCIES = {kind.code: kind.dependency for kind in DependencyError.__subclasses__()}
 
 
 #: The identities of Holdfast's processes begin with it.
@@ -169,6 +172,11 @@ async def decoded(client: Client, workflow_id: str, payloads: Sequence[Payload],
     except ValueError:  # not of this type, or not readable
         return None
     return values[0]
+
+
+def missing(pending: PendingActivityInfo) -> str | None:
+    """The dependency that was down when an activity was last tried; None if its last attempt did not fail for that."""
+    return _DEPENDENCIES.get(pending.last_failure.application_failure_info.type)
 
 
 async def describe_all(client: Client, workflow_ids: Iterable[str]) -> list[WorkflowExecutionDescription | None]:

@@ -135,6 +135,8 @@ class Answer:
         if self._stream:
             self._out.line({"event": event.name, "id": event.id, "data": event.data})
         match event.name:
+            case "state":
+                self._tell(event.data.get("waiting_for"))
             case "delta":
                 self._show(self._coming + event.data["text"])
             case "reset":
@@ -158,6 +160,14 @@ class Answer:
         self._out.text(f"{self._done['answer']}\n")
         print_sources(self._out, self._done.get("citations") or [])
         return True
+
+    def _tell(self, dependency: str | None) -> None:
+        """Say what the question waits for; a terminal until it goes on."""
+        text = say("waiting_for", dependency=dependency) if dependency else ""
+        if self._live is not None:
+            self._live.update(text)
+        elif text and not self._out.json:
+            click.echo(text, err=True)
 
     def _show(self, coming: str) -> None:
         self._coming = coming

@@ -10,7 +10,7 @@ from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionSta
 from activities.contracts.ids import ingest_id
 from activities.contracts.search_attributes import STAGE
 from activities.contracts.stages import INGEST_STAGES, PENDING, number_of
-from activities.errors import DependencyError, HoldfastError, Language, Reason
+from activities.errors import HoldfastError, Language, Reason
 from activities.runtime import temporal
 from activities.runtime.heartbeat import Progress
 from activities.stores.catalog.catalog import Catalog
@@ -18,8 +18,6 @@ from activities.stores.catalog.records import Document
 from api.documents.views import remarks_of
 from workflows.client.jobs import Jobs
 from workflows.contracts import JobState
-
-_DEPENDENCIES = {kind.code: kind.dependency for kind in DependencyError.__subclasses__()}
 
 
 class DocumentStatus:
@@ -73,8 +71,8 @@ class DocumentStatus:
             return msgspec.structs.replace(base, **changes)  # another attempt is under way
         reason = await temporal.decoded(client, id, failure.details.payloads, Reason) or HoldfastError().reason
         changes["reason"] = reason.render(language)
-        if failure.type in _DEPENDENCIES:
-            changes |= {"state": "waiting", "waiting_for": _DEPENDENCIES[failure.type]}
+        if (dependency := temporal.missing(pending)) is not None:
+            changes |= {"state": "waiting", "waiting_for": dependency}
             if pending.HasField("scheduled_time"):
                 changes["next_attempt_at"] = pending.scheduled_time.ToDatetime()
         return msgspec.structs.replace(base, **changes)

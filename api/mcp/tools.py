@@ -61,6 +61,7 @@ class Stage(Bilingual):
     GENERATE = ("Composing the answer", "正在组织回答")
     WRITING = ("Writing the answer", "正在撰写回答")
     RECORD = ("Recording the answer", "正在记录回答")
+    DOWN = ("Waiting for {dependency}", "正在等待 {dependency}")
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,8 @@ class Tools:
 def _told(event: QuestionEvent, language: Language) -> str:
     """What a waiting client is told at an event; nothing new at most of them."""
     match event:
+        case StateEvent(waiting_for=str(dependency)):
+            return Stage.DOWN.render(language, dependency=dependency)
         case StateEvent():
             stage = Stage.of_code(event.stage)
             return stage.render(language) if stage is not None else ""

@@ -36,6 +36,7 @@ from activities.stores.blob_keys import history_key, question_prefix
 from activities.stores.catalog.records import KnowledgeBase, Question
 from activities.stores.connections import Stores
 from api.questions.streams import QuestionStreams
+from api.questions.waits import Waits
 from workflows.client.jobs import Jobs
 from workflows.contracts import QuestionJob
 
@@ -156,19 +157,23 @@ class Asking:
         """The events from ``offset`` on, each with its own offset, up to ``done`` or ``error``.
 
         They come from the record, without offsets, where a finished question has no event at ``offset``, and where
-        its run is gone without an end. Raises NotFound when the question was deleted.
+        its run is gone without an end. What the question waits for comes in between, without an offset as well, and
+        so does its end. Raises NotFound when the question was deleted.
         """
-        streamed = self._streams.follow(question.id, offset)
+        streamed, waits = self._streams.follow(question.id, offset), Waits(self._jobs.client, question.id)
         async with aclosing(streamed):  # type: ignore[type-var]
             if question.finished_at is None or (await self.length(question) or 0) > offset:
                 async for event in streamed:
                     if event is not None:
+                        waits.over(event)
                         yield offset, event
                         offset += 1
                     if isinstance(event, DoneEvent | ErrorEvent):
                         return
                     if event is None and await self._is_over(question, offset):
                         break
+                    if event is None and (changed := await waits.changed()) is not None:
+                        yield None, changed
         for event in recorded(await self._outcome(question.id)):
             yield None, event
 

@@ -34,8 +34,9 @@ OWN = needs("reader", "question")
 
 ANSWER = streamed(
     "`state` when a stage begins (`stage`: wait_for_index, retrieve, generate, record; `pending`, `eta_seconds` while "
-    "it waits), `sources` with the passages, `delta` with the next piece of `text`, `reset` when the answer starts "
-    "over, and at last `done` with the whole answer and its citations, or `error` with `code` and `message`.",
+    "it waits, `waiting_for` while something is down), `sources` with the passages, `delta` with the next piece of "
+    "`text`, `reset` when the answer starts over, and at last `done` with the whole answer and its citations, or "
+    "`error` with `code` and `message`.",
     id="3",
     event="delta",
     data='{"text": "Five days can be carried over [1]. "}',

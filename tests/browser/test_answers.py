@@ -197,6 +197,19 @@ def test_a_question_can_wait_for_the_index(page: Page, platform: Platform) -> No
     expect(page.locator(".answer-notes").nth(1)).not_to_contain_text("indexed")
 
 
+def test_a_question_says_what_it_waits_for(page: Page, platform: Platform) -> None:
+    """What is down has its name, and is forgotten when the question goes on."""
+    waits = {"stage": "retrieve", "state": "waiting", "waiting_for": "milvus"}
+    play(page, platform, [("state", waits)], events(DONE, "Five days. [1]"))
+    page.keyboard.press("Control+k")
+    page.locator("#question").fill("How many days?")
+    page.locator("#question").press("Enter")
+    expect(page.locator(".answer-status")).to_contain_text("vector store (Milvus)")
+    answer = page.locator(".answer").last
+    expect(answer).to_have_attribute("data-how", "done")
+    expect(answer).not_to_contain_text("Milvus")
+
+
 def test_a_stream_that_breaks_off_goes_on_where_it_was(page: Page, platform: Platform) -> None:
     """The second request has the last seen id, and repeated events are not shown again."""
     first = events(DONE, "Five ")[:-1]

@@ -105,12 +105,18 @@ async def test_documents_and_questions_wait_for_what_is_down(
     with down(platform, part):
         accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": "When does the garage open?"})
         assert accepted.status_code == 202, accepted.text
-        following = asyncio.create_task(events(api, accepted.json()["events_url"]))
+        told: list[tuple[str, dict[str, Any]]] = []
+        following = asyncio.create_task(events(api, accepted.json()["events_url"], so_far=told))
+
+        async def asker_knows() -> bool:
+            return (told[-1][0], told[-1][1].get("waiting_for")) == ("state", part) if told else False
+
         state = await assert_eventually(waits)
         assert state["waiting_for"] == part
         assert "Work waits and goes on" in state["reason"]
         chinese = await api.get(f"/documents/{document['id']}/status", headers={"Accept-Language": "zh"})
         assert "恢复后自动继续" in chinese.json()["reason"]
+        await assert_eventually(asker_knows)
         await asyncio.sleep(1)
         listed = (await api.get(f"/knowledge-bases/{kb}/documents", params={"state": "waiting"})).json()["items"]
         assert [(item["id"], item["waiting_for"]) for item in listed] == [(document["id"], part)]

@@ -14,10 +14,10 @@ from temporalio.converter import ActivitySerializationContext, DataConverter, Wo
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts.summaries import Summary
-from activities.errors import DamagedDocument, Reason, SettingsError
+from activities.errors import DamagedDocument, MilvusUnavailable, Reason, SettingsError
 from activities.runtime.converter import converter_for, data_converter
 from activities.runtime.encryption import KEY_ID, WORKFLOW, PayloadUnreadable, is_encrypted
-from activities.runtime.failures import reason_of, to_application_error
+from activities.runtime.failures import in_short, reason_of, to_application_error
 from activities.runtime.heartbeat import Progress
 from activities.runtime.temporal import connect, decoded
 from activities.settings import PayloadKeys, TemporalSettings
@@ -140,6 +140,41 @@ async def test_failures_hold_no_text(keys: Path) -> None:
     received = await converter.decode_failure(Failure.FromString(sent))
     assert reason_of(received) == DamagedDocument(detail=WORDS).reason
     assert WORDS in str(received.__cause__)
+
+
+async def test_failures_are_small_however_deep_their_cause(keys: Path) -> None:
+    """Temporal keeps type and reason of at most 4 KB: errors of clients come with long messages, causes and traces."""
+
+    def fails(depth: int) -> None:
+        if depth:
+            fails(depth - 1)
+        raise ConnectionError(f"no connection {'to some address ' * 200}\n{WORDS * 200}")
+
+    async def step() -> None:
+        try:
+            try:
+                fails(50)
+            except ConnectionError as exc:
+                raise OSError("wire " * 500) from exc
+        except OSError as exc:
+            raise MilvusUnavailable(detail="gone") from exc
+
+    failure = Failure()
+    try:
+        try:
+            await step()
+        except MilvusUnavailable as exc:
+            raise to_application_error(exc, 1) from in_short(exc)
+    except ApplicationError as exc:
+        await of_workflow(keys, "ingest/1").encode_failure(exc, failure)
+        told = str(exc.__cause__)
+    assert failure.ByteSize() < 2500
+    assert failure.application_failure_info.type == "milvus-unavailable"
+    assert [each.partition(":")[0] for each in told.split(" <- ")] == [
+        "MilvusUnavailable",
+        "OSError",
+        "ConnectionError",
+    ]
 
 
 async def test_a_key_is_exchanged_while_everything_runs(keys: Path) -> None:

@@ -219,6 +219,17 @@ def test_ask_json_is_the_stream_or_one_document(asked: FakeApi, holdfast: Holdfa
     assert json.loads(whole) == DONE
 
 
+def test_a_question_that_waits_says_for_what(asked: FakeApi, holdfast: Holdfast) -> None:
+    """Beside the output of a pipe; JSON has it in its events."""
+    waits = {"stage": "retrieve", "state": "waiting", "waiting_for": "milvus"}
+    goes_on = {"stage": "retrieve", "state": "running", "waiting_for": None}
+    asked.routes[EVENTS] = sse(("state", waits), ("state", goes_on), ("done", DONE))
+    result = holdfast("ask", "?", "--kb", "hr")
+    assert result.stderr == "waits for milvus\n"
+    assert result.stdout.startswith("Two weeks.")
+    assert holdfast("ask", "?", "--kb", "hr", "--json").stderr == ""
+
+
 def test_a_question_that_fails_exits_with_1(asked: FakeApi, holdfast: Holdfast) -> None:
     """The `error` event's message is the sentence."""
     asked.routes[EVENTS] = sse(("error", {"code": "triton-unavailable", "message": "Triton is down."}))

@@ -174,14 +174,15 @@ async def test_a_stream_ends_when_its_run_is_gone(
 async def test_a_stream_outlives_temporal(
     alone: Asking, stores: Stores, leave: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While Temporal is down, a silent stream waits; what is recorded then ends it."""
+    """While Temporal is down, a silent stream says so, once, and waits; what is recorded then ends it."""
     monkeypatch.setattr(streams, "SILENCE", 0.05)
     question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
     reading = asyncio.create_task(_all(alone.follow(question)))
     await asyncio.sleep(0.5)
     assert not reading.done()
     await stores.catalog.questions.record(RecordAnswerInput(question_id=question.id, reason=Canceled().reason))
-    assert await asyncio.wait_for(reading, 20) == [(0, ErrorEvent(reason=Canceled().reason))]
+    waits = StateEvent(stage="", state="waiting", waiting_for="temporal")
+    assert await asyncio.wait_for(reading, 20) == [(None, waits), (0, ErrorEvent(reason=Canceled().reason))]
 
 
 async def _all(
@@ -228,7 +229,8 @@ async def test_events_become_server_sent_events() -> None:
     state, sources, done, error = [
         (each.name, each.id, msgspec.to_builtins(each.body)) async for each in messages(events(), "zh")
     ]
-    assert state == ("state", 1, {"stage": "retrieve", "state": "running", "pending": None, "eta_seconds": None})
+    empty = {"pending": None, "eta_seconds": None, "waiting_for": None}
+    assert state == ("state", 1, {"stage": "retrieve", "state": "running"} | empty)
     assert sources[:2] == ("sources", 2)
     assert set(sources[2]["sources"][0]) == set(Source.__struct_fields__)
     assert done[:2] == ("done", None)
