@@ -204,7 +204,7 @@ def test_a_question_says_what_it_waits_for(page: Page, platform: Platform) -> No
     page.keyboard.press("Control+k")
     page.locator("#question").fill("How many days?")
     page.locator("#question").press("Enter")
-    expect(page.locator(".answer-status")).to_contain_text("vector store (Milvus)")
+    expect(page.locator(".answer-status").filter(has_text="vector store (Milvus)")).to_be_visible()
     answer = page.locator(".answer").last
     expect(answer).to_have_attribute("data-how", "done")
     expect(answer).not_to_contain_text("Milvus")
