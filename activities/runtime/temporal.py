@@ -11,10 +11,11 @@ import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, Interceptor, WorkflowExecutionDescription, WorkflowExecutionStatus
@@ -37,11 +38,14 @@ T = TypeVar("T")
 #: Timeout of every other call: whoever waits for a server that stands still hears of it, and loops go on.
 RPC_TIMEOUT = timedelta(seconds=10)
 
-#: Timeout of a query; after it, callers use only the state that the server has.
+#: Timeout of a query; after it, callers use only the state that they have without.
 QUERY_TIMEOUT = timedelta(seconds=2)
 
 #: Requests of ``describe_all`` in flight.
 AT_ONCE = 16
+
+#: Time after which an attempt has found out whether a dependency is there.
+TRY_TIME = timedelta(seconds=10)
 
 _DEPENDENCIES = {kind.code: kind.dependency for kind in DependencyError.__subclasses__()}
 
@@ -175,8 +179,30 @@ async def decoded(client: Client, workflow_id: str, payloads: Sequence[Payload],
 
 
 def missing(pending: PendingActivityInfo) -> str | None:
-    """The dependency that was down when an activity was last tried; None if its last attempt did not fail for that."""
+    """The dependency for which an activity waits: it was down at the last attempt, and is not known to be back.
+
+    It is once the next attempt has lasted TRY_TIME.
+    """
+    started = pending.last_started_time.ToDatetime(UTC)
+    if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED and datetime.now(UTC) - started > TRY_TIME:
+        return None
     return _DEPENDENCIES.get(pending.last_failure.application_failure_info.type)
+
+
+async def waits_for(client: Client, workflow_id: str) -> str | None:
+    """The dependency for which steps of a workflow wait; ``temporal`` if that is down. None if its steps go on.
+
+    Takes QUERY_TIMEOUT at most: the rest of what is shown of a job comes from the catalogue.
+    """
+    try:
+        async with asyncio.timeout(QUERY_TIMEOUT.total_seconds()):
+            run = await describe(client, workflow_id)
+    except TimeoutError:
+        return TemporalUnavailable.dependency
+    except DependencyError as exc:
+        return exc.dependency
+    pending = run.raw_description.pending_activities if run is not None else []
+    return next(filter(None, map(missing, pending)), None)
 
 
 async def describe_all(client: Client, workflow_ids: Iterable[str]) -> list[WorkflowExecutionDescription | None]:

@@ -24,10 +24,11 @@ from activities.stores.catalog.operations.records import (
     NotStarted,
     Throughput,
 )
-from activities.stores.catalog.records import Batch, Reindex, Tally
+from activities.stores.catalog.records import Batch, Tally
 from activities.stores.connections import Stores
 from api.maintenance.health import Ping, pings
 from api.operations.schemas import Part
+from api.reindexes.watching import WatchedReindex, watched
 from workflows.client.jobs import Jobs
 from workflows.client.queues import QueueState, describe_queues
 
@@ -61,7 +62,7 @@ class JobList(msgspec.Struct, frozen=True):
 
     jobs: list[CurrentJob]
     batches: dict[str, tuple[Batch, Tally]]
-    reindexes: dict[str, Reindex]
+    reindexes: dict[str, WatchedReindex]
     more: JobPosition | None
 
 
@@ -154,7 +155,9 @@ class Monitor:
                     batches[job.id] = (await catalog.batches.get(job.id), await catalog.batches.tally(job.id))
         reindexes = {}
         if any(job.kind == "reindex" for job in shown):
-            reindexes = {each.id: each for each in await catalog.reindexes.unfinished(datetime.now(UTC))}
+            unfinished = await catalog.reindexes.unfinished(datetime.now(UTC))
+            now = await asyncio.gather(*(watched(each, self._jobs) for each in unfinished))
+            reindexes = {each.id: each for each in now}
         return JobList(shown, batches, reindexes, shown[-1].position if len(found) > limit else None)
 
     async def _current(self) -> JobsPart:

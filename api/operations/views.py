@@ -201,8 +201,14 @@ def _job(job: CurrentJob, page: JobList, language: Language, temporal: TemporalS
             reason=batch.reason,
         )
     if job.id in page.reindexes:
-        reindex = reindex_info(page.reindexes[job.id], language)
-        return msgspec.structs.replace(info, rate_per_minute=reindex.rate_per_minute, eta_seconds=reindex.eta_seconds)
+        now = page.reindexes[job.id]
+        reindex = reindex_info(now.reindex, language)
+        return msgspec.structs.replace(
+            info,
+            rate_per_minute=reindex.rate_per_minute,
+            eta_seconds=reindex.eta_seconds,
+            waiting_for=now.waiting_for,
+        )
     return info
 
 

@@ -39,7 +39,7 @@ class Waits:
             if run is None:
                 return None  # not started yet
             if pending := run.raw_description.pending_activities:
-                return temporal.missing(pending[0])  # also while the next attempt finds out whether it is back
+                return temporal.missing(pending[0])
             is_served = await temporal.query(self._client, self._id, "state", JobState) is not None
         except DependencyError as exc:
             return exc.dependency

@@ -18,6 +18,8 @@ from api.http.sse import after, event_stream, job_states, state_event
 from api.reindexes.control import ReindexControl
 from api.reindexes.schemas import ControlRequest, OverrideRequest, PlanRequest, ReindexInfo, ReindexRequest
 from api.reindexes.views import reindex_info, reindex_job
+from api.reindexes.watching import WatchedReindex, watched
+from workflows.client.jobs import Jobs
 
 AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
@@ -58,11 +60,12 @@ class ReindexesOfKnowledgeBase(Controller):
         knowledge_base: KnowledgeBase,
         request: AnyRequest,
         catalog: Catalog,
+        jobs: Jobs,
         cursor: str | None = None,
         limit: Limit = 20,
     ) -> Page[ReindexInfo]:
-        found = await catalog.reindexes.page(knowledge_base.id, cursor, limit)
-        return page_of(found, limit, lambda reindex: reindex_info(reindex, language_of(request)))
+        found = [await watched(each, jobs) for each in await catalog.reindexes.page(knowledge_base.id, cursor, limit)]
+        return page_of(found, limit, lambda each: reindex_info(each.reindex, language_of(request), each.waiting_for))
 
 
 class ReindexController(Controller):
@@ -70,8 +73,8 @@ class ReindexController(Controller):
     tags = ["Re-index"]
 
     @get(access=needs("reader", "reindex"), summary="Get a re-index: stage, documents, rate, time left, plan, report")
-    async def show(self, reindex: Reindex, request: AnyRequest) -> ReindexInfo:
-        return reindex_info(reindex, language_of(request))
+    async def show(self, reindex: Reindex, request: AnyRequest, jobs: Jobs) -> ReindexInfo:
+        return reindex_info(reindex, language_of(request), (await watched(reindex, jobs)).waiting_for)
 
     @get(
         "/events",
@@ -79,12 +82,16 @@ class ReindexController(Controller):
         summary="Stream a re-index's states as server-sent events until it ends",
         responses=JOB_STREAM,
     )
-    async def events(self, reindex: Reindex, request: AnyRequest, catalog: Catalog) -> Stream:
+    async def events(self, reindex: Reindex, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> Stream:
         language = language_of(request)
+
+        async def look() -> WatchedReindex:
+            return await watched(await catalog.reindexes.get(reindex.id), jobs)
+
         states = job_states(
-            reindex,
-            lambda: catalog.reindexes.get(reindex.id),
-            lambda record: state_event(reindex_info(record, language)),
+            await watched(reindex, jobs),
+            look,
+            lambda now: state_event(reindex_info(now.reindex, language, now.waiting_for)),
         )
         return event_stream(after(request.headers.get("last-event-id"), states))
 

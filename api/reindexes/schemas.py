@@ -172,6 +172,7 @@ class ReindexInfo(Schema, frozen=True):
     """A re-index; ``done`` and ``total`` count documents, ``rate_per_minute`` those built in a minute.
 
     In the stage ``gate`` they count questions. ``questions`` says where those of the gate come from, if there is one.
+    ``waiting_for`` is what is down while the steps of a running one wait for it.
     """
 
     id: str
@@ -186,6 +187,7 @@ class ReindexInfo(Schema, frozen=True):
     total: int | None
     rate_per_minute: float
     eta_seconds: float | None
+    waiting_for: str | None
     reason: str | None
     chunking: ChunkingSettings
     embedding_model: str | None

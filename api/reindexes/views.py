@@ -18,7 +18,7 @@ from api.knowledge_bases.schemas import ChunkingSettings
 from api.reindexes.schemas import GateInfo, MeasureInfo, PlanInfo, ReindexInfo, VerifiedInfo, WorseInfo
 
 
-def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
+def reindex_info(reindex: Reindex, language: Language, waiting_for: str | None = None) -> ReindexInfo:
     """A re-index, with its rate since the build began."""
     rate = 0.0
     if reindex.built_since is not None and reindex.done:
@@ -42,6 +42,7 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         total=total,
         rate_per_minute=round(rate, 1),
         eta_seconds=round(left / rate * 60) if builds else None,
+        waiting_for=waiting_for,
         reason=reindex.reason.render(language) if reindex.reason else None,
         chunking=ChunkingSettings(
             max_tokens=reindex.chunking.max_tokens, overlap_tokens=reindex.chunking.overlap_tokens

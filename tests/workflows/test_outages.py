@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
 from tests.documents import long_text
 from tests.workflows.test_control import embedding
+from tests.workflows.test_reindex import SLOWLY, SMALLER, reaches, start
 
 
 @contextmanager
@@ -128,6 +129,30 @@ async def test_documents_and_questions_wait_for_what_is_down(
     *_, (name, last) = await asyncio.wait_for(following, 90)
     assert (name, last["found"]) == ("done", True), last
     assert "at seven in the morning" in last["answer"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", ["milvus", "triton"])
+async def test_a_reindex_says_what_it_waits_for(api: httpx.AsyncClient, kb: str, platform: Platform, part: str) -> None:
+    """Alone, in lists and in its stream, until it goes on by itself."""
+    await ready(api, kb, *((f"{number}.txt", long_text(2_000 + number)) for number in range(4)))
+    job = await start(api, kb, chunking=SMALLER, soak_seconds=5, **SLOWLY)
+    await reaches(api, job, stage="build")
+    told: list[tuple[str, dict[str, Any]]] = []
+    following = asyncio.create_task(events(api, job["events_url"], so_far=told))
+    with down(platform, part):
+        await reaches(api, job, waiting_for=part, state="running")
+
+        async def told_so() -> bool:
+            return bool(told[-1][1]["waiting_for"] == part)
+
+        (listed,) = (await api.get(f"/knowledge-bases/{kb}/reindexes")).json()["items"]
+        current = (await api.get("/operations/jobs", params={"kind": "reindex"})).json()["items"]
+        assert [each["waiting_for"] for each in (listed, *current) if each["id"] == job["id"]] == [part] * 2
+        await assert_eventually(told_so)
+    await api.post(f"/reindexes/{job['id']}/control", json={"throttle": 1})
+    assert (await reaches(api, job, state="ready"))["waiting_for"] is None
+    await asyncio.wait_for(following, 60)
 
 
 @pytest.mark.long

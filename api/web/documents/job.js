@@ -90,7 +90,7 @@ export function showFacts(element, job) {
 export function showReason(element, job) {
   const why = sentence(job.reason);
   element.replaceChildren();
-  if (job.state === 'waiting' && job.waiting_for) {
+  if (job.waiting_for && !isOver(job.state)) {
     element.append(h('strong', { text: ['job.waiting_for', { what: () => dependency(job.waiting_for) }] }), ' ');
     element.append(why ? h('span', {}, why) : h('span', { text: 'job.on_its_own' }));
   } else if (why) {
