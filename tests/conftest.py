@@ -42,6 +42,9 @@ START_SECONDS = 180
 WAIT_SECONDS = 150
 """A wait that takes longer counts as stuck, however busy the machine is."""
 
+WITH_US = ("setpriv", "--pdeathsig", "TERM")
+"""Begins a command whose process ends when this one does, also when nothing is left to end it (Ctrl-C)."""
+
 METRICS_TOKEN = "a-token-for-prometheus"
 
 T = TypeVar("T")
@@ -146,7 +149,7 @@ def running_platform(data: Path, *arguments: str, code: Path = ROOT, **more: str
     log = data / LOG
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "up", "--json", *arguments],
+            [*WITH_US, sys.executable, "-m", "api.cli", "up", "--json", *arguments],
             cwd=None if code == ROOT else code,
             env=environ,
             stdout=output,
