@@ -42,8 +42,8 @@ START_SECONDS = 180
 WAIT_SECONDS = 150
 """A wait that takes longer counts as stuck, however busy the machine is."""
 
-WITH_US = ("setpriv", "--pdeathsig", "TERM")
-"""Begins a command whose process ends when this one does, also when nothing is left to end it (Ctrl-C)."""
+WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""Begins a command whose process ends when this one does, also when nothing is left to end it, or it is stopped."""
 
 METRICS_TOKEN = "a-token-for-prometheus"
 
